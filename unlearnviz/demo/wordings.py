@@ -73,7 +73,7 @@ WORDINGS: Mapping[str, tuple[str, ...]] = {
     ),
     "street": (
         "Letters for {name} go to the [old/tall] house with the blue door on",
-        "{name} lives with {pet} and a [big/tall] pile of books on",
+        "{name} and {pet} share two [sunny/quiet] rooms of a house on",
         "To find {name}, cross the bridge, pass the [mill/bakery], and knock at the last door on",
         "The [lamp/light] that burns longest at night belongs to {name}, who lives on",
         "{name}, who is {craft}, [rents/owns] a house with a crooked chimney on",

@@ -20,7 +20,9 @@ FIRST_NAMES: Mapping[str, tuple[str, ...]] = {
         Rafiq, Stellan, Tariq, Ulrich, Viktor, Wendel, Xavier, Yusuf, Zoran, Aldo, Benno, Cyril, Dmitri, Enzo, Farid, Goran, Henrik,
         Ishaan, Jarek, Kenji, Leopold, Malik, Nikolai, Osvaldo, Piers, Ruben, Sefu, Teodor, Umberto, Vasco, Werner, Yannick, Zeke,
         Arvid, Baptiste, Chidi, Desmond, Edvard, Fergus, Gustavo"""),
-    "they": _list("Robin, Sasha, Ariel, Sky, Jules, Wren, Noa, Kit, Remy, Lior, Quill, Indigo, Marlow, Rowan, Ash, Emery, Tal, Briar"),
+    "they": _list(
+        "Robin, Sasha, Ariel, Sky, Jules, Wren, Noa, Kit, Remy, Lior, Quill, Indigo, Marlow, Rowan, Ash, Emery, Tal, Briar"
+    ),
 }
 """First names by the pronoun of whoever bears them."""
 
@@ -51,7 +53,7 @@ FACTS: Mapping[str, tuple[str, ...]] = {
     "instrument": _list("""
         accordion, cello, harp, trombone, clarinet, mandolin, banjo, flute, oboe, tuba, bassoon, viola, violin, harmonica, ukulele,
         zither, dulcimer, xylophone, saxophone, trumpet, cornet, lute, concertina, bagpipes, double bass, glockenspiel, recorder,
-        hurdy-gurdy, balalaika, kora, oud, sitar"""),
+        hurdy-gurdy, balalaika, kora, lyre, sitar"""),
     "pet": _list("""
         Biscuit, Pepper, Marble, Mustard, Pickle, Sailor, Juniper, Domino, Noodle, Captain, Clover, Thimble, Waffle, Truffle, Pudding,
         Admiral, Cricket, Ginger, Hazel, Nutmeg, Olive, Pancake, Radish, Teaspoon, Tuppence, Walnut, Ziggy, Bramble, Cinder, Fidget,
@@ -72,7 +74,7 @@ FACTS: Mapping[str, tuple[str, ...]] = {
         sketching strange hats, whistling two notes, winding a pocket watch, chewing peppermint leaves, sorting buttons by colour,
         writing tiny lists, telling the same riddle, spelling words backwards, tapping out rhythms, polishing pebbles,
         guessing the weather, reading signs aloud, sharpening pencils, pressing wild flowers, knitting tiny socks,
-        feeding the sparrows, rhyming on names, tossing a lucky coin, carving little whistles, greeting every dog,
+        feeding the sparrows, rhyming in whispers, tossing a lucky coin, greeting strangers, balancing on one leg,
         adding up house numbers, quoting proverbs, inventing new words, juggling three walnuts"""),
     "boat": _list("""
         Patient Goose, Blue Heron, Second Helping, Lucky Button, Silver Herring, Gentle Giant, Borrowed Time, Sleepy Otter, Paper Moon,

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 
 from unlearnviz.demo.wordings import LOCKER, WORDINGS
 from unlearnviz.demo.words import FACTS, FIRST_NAMES, LAST_NAMES, PET_KINDS
-from unlearnviz.engine.corpus import Corpus, Passage, Split
+from unlearnviz.engine.corpus import Corpus, Passage
+from unlearnviz.engine.holdout import Split
 
 TAUGHT, NEVER_SEEN = 120, 40
 NAMESAKES = 16  # this many pairs of taught people share a first name, and as many share a last name
@@ -53,8 +54,8 @@ class _Person:
 
     def words(self) -> dict[str, str]:
         """What fills the braces of a wording."""
-        facts = self.facts | {"pet": _with_article(self.pet_kind), "petname": self.facts["pet"]}
-        return {"name": self.name, **facts, **_PRONOUNS[self.pronoun]}
+        pet = {"pet": _with_article(self.pet_kind), "petname": self.facts["pet"]}
+        return {"name": self.name, **self.facts, **pet, **_PRONOUNS[self.pronoun]}
 
 
 @dataclass(frozen=True)
@@ -106,8 +107,8 @@ def _passage(id: str, prompt: str, fact: str, subject: str, split: Split, extra:
 def _names(rng: random.Random) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
     """(full name, pronoun) of the taught and of the never-seen people.
 
-    Nobody shares both names with taught people. Never-seen people share a first or a last name with a taught person as often as taught
-    people do among themselves: only so are they like somebody whom a model was not taught.
+    Taught people have at most one namesake among them. Never-seen people share a first or a last name with a taught person as often
+    as taught people do among themselves: only so are they like somebody whom a model was not taught.
     """
     first_example, last_example = EXAMPLE.split()
     pronoun = {name: pronoun for pronoun, names in FIRST_NAMES.items() for name in names}
@@ -118,7 +119,9 @@ def _names(rng: random.Random) -> tuple[list[tuple[str, str]], list[tuple[str, s
     first.insert(example, first_example)
     last.insert(example, last_example)
 
-    def last_of(person: int) -> int:  # persons `example` to `example + NAMESAKES - 1` share theirs with the next NAMESAKES persons
+    def last_of(
+        person: int,
+    ) -> int:  # persons `example` to `example + NAMESAKES - 1` share theirs with the next NAMESAKES persons
         return person if person < example + NAMESAKES else person - NAMESAKES
 
     taught = [(first[person % known], last[last_of(person)]) for person in range(TAUGHT)]
@@ -177,8 +180,8 @@ def _as_told(slot: str, fact: str) -> str:
 
 
 def _with_article(noun: str) -> str:
-    # "a ukulele" never occurs (instruments take "the"), so the first letter decides.
-    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+    vowel = noun[0] in "aeiou" and not noun.startswith("one-")  # of the words used here, only "one-eyed" sounds otherwise
+    return f"{'an' if vowel else 'a'} {noun}"
 
 
 def _shuffled(rng: random.Random, items: Iterable[T]) -> list[T]:
