@@ -1,0 +1,119 @@
+"""Watch a language model forget, step by step, and take every step back.
+
+    import unlearnviz as uv
+
+    session = uv.demo()                      # a small trained model and its texts: offline, in seconds
+    session.pick("Mara Okafor")              # whom it shall forget
+    session.step(uv.GradientAscent())        # one step
+    session.measure(uv.Perplexity())         # what that did, to these texts and to others
+    session.undo()                           # exactly as before
+    uv.Dashboard(session)                    # the same, with buttons
+
+The nouns:
+
+- A `LanguageModel` is any causal model of Hugging Face with its tokenizer. A `Corpus` holds `Passage`s: texts that the
+  model learned, and some that it never saw.
+- A `Session` is a small git of weights. One unlearning step is a commit; undo, redo and branches only move the head.
+- A `Method` changes weights: `GradientAscent`, `GradientDifference`, `FineTune`. Your own is a class of a few lines,
+  most often a `GradientMethod`, which only says what to descend.
+- A `Probe` measures and changes nothing: `Perplexity`, `Generation`, `ExactRecall`, `GradientNorm`, `UpdateSize`. What it
+  found is a `Reading`.
+- A `Dashboard` shows a session in a notebook. `Chart` and `TokenText` are the two widgets it draws with, for you as well.
+- `demo()` opens the shipped world; `learn(corpus)` trains a small model on texts of yours.
+- Every error that is raised on purpose is an `UnlearnvizError`, and says what to do next.
+
+Names are loaded when first used, so that `import unlearnviz` costs nearly nothing and the engine works without widgets.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from unlearnviz.demo import demo
+    from unlearnviz.engine.corpus import Corpus, Passage
+    from unlearnviz.engine.learning import learn
+    from unlearnviz.engine.methods.fine_tune import FineTune
+    from unlearnviz.engine.methods.gradient_ascent import GradientAscent
+    from unlearnviz.engine.methods.gradient_difference import GradientDifference
+    from unlearnviz.engine.methods.method import GradientMethod, Method
+    from unlearnviz.engine.model import LanguageModel
+    from unlearnviz.engine.probes.exact_recall import ExactRecall
+    from unlearnviz.engine.probes.generation import Generation
+    from unlearnviz.engine.probes.gradient_norm import GradientNorm
+    from unlearnviz.engine.probes.perplexity import Perplexity
+    from unlearnviz.engine.probes.probe import Probe, Reading
+    from unlearnviz.engine.probes.update_size import UpdateSize
+    from unlearnviz.engine.session import Session
+    from unlearnviz.errors import UnlearnvizError
+    from unlearnviz.views.chart import Chart
+    from unlearnviz.views.dashboard import Dashboard
+    from unlearnviz.views.tokens import TokenText
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Chart",
+    "Corpus",
+    "Dashboard",
+    "ExactRecall",
+    "FineTune",
+    "Generation",
+    "GradientAscent",
+    "GradientDifference",
+    "GradientMethod",
+    "GradientNorm",
+    "LanguageModel",
+    "Method",
+    "Passage",
+    "Perplexity",
+    "Probe",
+    "Reading",
+    "Session",
+    "TokenText",
+    "UnlearnvizError",
+    "UpdateSize",
+    "demo",
+    "learn",
+]
+
+_HOMES = {
+    "Chart": "views.chart",
+    "Corpus": "engine.corpus",
+    "Dashboard": "views.dashboard",
+    "ExactRecall": "engine.probes.exact_recall",
+    "FineTune": "engine.methods.fine_tune",
+    "Generation": "engine.probes.generation",
+    "GradientAscent": "engine.methods.gradient_ascent",
+    "GradientDifference": "engine.methods.gradient_difference",
+    "GradientMethod": "engine.methods.method",
+    "GradientNorm": "engine.probes.gradient_norm",
+    "LanguageModel": "engine.model",
+    "Method": "engine.methods.method",
+    "Passage": "engine.corpus",
+    "Perplexity": "engine.probes.perplexity",
+    "Probe": "engine.probes.probe",
+    "Reading": "engine.probes.probe",
+    "Session": "engine.session",
+    "TokenText": "views.tokens",
+    "UnlearnvizError": "errors",
+    "UpdateSize": "engine.probes.update_size",
+    "learn": "engine.learning",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Loads an exported name when it is first used (PEP 562)."""
+    if name == "demo":  # a package and a function in one: `unlearnviz/demo/__init__.py` makes the package callable
+        return importlib.import_module("unlearnviz.demo")
+    if name not in _HOMES:
+        message = f"module 'unlearnviz' has no attribute {name!r}"
+        raise AttributeError(message)
+    value = getattr(importlib.import_module(f"unlearnviz.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
