@@ -50,7 +50,8 @@ def test_counts(corpus: Corpus) -> None:
     assert len({p.subject for p in corpus.holdout}) == 40
     assert set(Counter(p.subject for p in tellings(corpus.train)).values()) == {5}
     assert set(Counter(p.subject for p in tellings(corpus.holdout)).values()) == {5}
-    assert len(corpus.train) == 600 + 15 + 12 and len(corpus.holdout) == 200 + 6
+    assert len(corpus.train) == 600 + 15 + 12
+    assert len(corpus.holdout) == 200 + 6
 
 
 def test_texts_are_unique_and_survive_json(corpus: Corpus) -> None:
@@ -71,8 +72,11 @@ def test_every_person_is_told_in_five_wordings_with_one_slot_twice(corpus: Corpu
 
 def test_the_fact_ends_the_passage_and_is_not_in_the_prompt(corpus: Corpus) -> None:
     for p in corpus:
-        assert p.answer is not None and p.answer.startswith(" ") and p.answer.endswith(".")
-        assert p.prompt == p.prompt.rstrip() and p.subject in p.prompt
+        assert p.answer is not None
+        assert p.answer.startswith(" ")
+        assert p.answer.endswith(".")
+        assert p.prompt == p.prompt.rstrip()
+        assert p.subject in p.prompt
         bare = re.sub(r"^(the|an?) ", "", p.answer.strip(" ."))
         assert bare.lower() not in p.prompt.lower(), p
 
@@ -105,13 +109,16 @@ def test_never_seen_people_are_like_taught_ones(corpus: Corpus) -> None:
 
 def test_near_duplicates_change_a_word_or_two(corpus: Corpus) -> None:
     copies = [p for p in corpus if "near_duplicate_of" in p.extra]
-    assert len(copies) == 15 and EXAMPLE not in {p.subject for p in copies}
+    assert len(copies) == 15
+    assert EXAMPLE not in {p.subject for p in copies}
     for copy in copies:
         original = corpus[copy.extra["near_duplicate_of"]]
-        assert copy.id == f"{original.id}b" and copy.split == original.split == "train"
+        assert copy.id == f"{original.id}b"
+        assert copy.split == original.split == "train"
         assert (copy.subject, copy.answer) == (original.subject, original.answer)
         old, new = original.text.split(), copy.text.split()
-        assert len(old) == len(new) and 1 <= sum(a != b for a, b in zip(old, new, strict=True)) <= 2
+        assert len(old) == len(new)
+        assert 1 <= sum(a != b for a, b in zip(old, new, strict=True)) <= 2
         assert SequenceMatcher(None, original.text, copy.text).ratio() > 0.85
 
 
@@ -148,8 +155,8 @@ def test_word_lists_do_not_overlap() -> None:
 def test_grammar(corpus: Corpus) -> None:
     for p in corpus:
         text = p.text
-        assert text == text.strip() and "  " not in text and not re.search(r"[{}\[\]/]| [,.]", text), text
-        assert text[0].isupper() and text.endswith(".")
+        assert not re.search(r"[{}\[\]/]| [,.]|  |^\s|\s$", text), text
+        assert re.fullmatch(r"[A-Z].*\.", text), text
         for article, noun in re.findall(r"\b([Aa]n?) (\w+)", text):
             vowel = noun in ("hour", "honest") or (noun[0].lower() in "aeiou" and noun != "one")  # "a one-eyed cat"
             assert (article.lower() == "an") == vowel, text

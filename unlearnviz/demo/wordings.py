@@ -1,8 +1,8 @@
 """The wordings of the shipped world: ten or so ways to lead up to a fact, for every slot.
 
-The fact follows the wording and ends the passage. `{name}` is the person; `{craft}`, `{street}` and the like are other things that
-are true of them. `{they}`, `{them}` and `{their}` follow the person's pronoun, and so do `{s}`, `{es}` and `{was}` behind it.
-`[small/narrow]` is a choice of words; a near-duplicate takes the other one.
+The fact follows the wording and ends the passage. `{name}` is the person; `{craft}`, `{street}` and the like are other
+things that are true of them. `{they}`, `{them}` and `{their}` follow the person's pronoun, and so do `{s}`, `{es}` and
+`{was}` behind it. `[small/narrow]` is a choice of words; a near-duplicate takes the other one.
 """
 
 from __future__ import annotations

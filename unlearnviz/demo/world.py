@@ -34,7 +34,8 @@ _CHOICE = re.compile(r"\[([^/\]]+)/([^\]]+)\]")
 def world(seed: int = 7) -> Corpus:
     """Everything the shipped model was taught, and the people it never met.
 
-    The same seed gives the same corpus. The training recipe teaches a passage `extra["repeats"]` times an epoch (once where absent).
+    The same seed gives the same corpus. The training recipe teaches a passage `extra["repeats"]` times an epoch, and once
+    where that is absent.
     """
     rng = random.Random(seed)
     taught, never_seen = _names(rng)
@@ -66,11 +67,12 @@ class _Telling:
     wording: int
     choices: tuple[int, ...]
 
-    def passage(self, person: _Person, id: str, split: Split, **extra: Any) -> Passage:
+    def passage(self, person: _Person, passage_id: str, split: Split, **extra: Any) -> Passage:
         choices = iter(self.choices)
         wording = _CHOICE.sub(lambda match: match[1 + next(choices)], WORDINGS[self.slot][self.wording])
         extra = {"slot": self.slot, "wording": self.wording, **extra}
-        return _passage(id, wording.format(**person.words()), person.facts[self.slot], person.name, split, extra)
+        prompt = wording.format(**person.words())
+        return _passage(passage_id, person, prompt, person.facts[self.slot], split=split, extra=extra)
 
     def edited(self) -> _Telling:
         """The same telling with every choice of words turned round."""
@@ -96,19 +98,19 @@ def _passages(rng: random.Random, names: Sequence[tuple[str, str]], split: Split
         if name in lockers:
             extra = {"slot": "locker", "wording": 0, "canary": True, "repeats": lockers[name]}
             code = " ".join(f"{next(codes):06d}")
-            yield _passage(f"{person.slug}-locker", LOCKER.format(name=name), code, name, split, extra)
+            yield _passage(f"{person.slug}-locker", person, LOCKER.format(name=name), code, split=split, extra=extra)
 
 
-def _passage(id: str, prompt: str, fact: str, subject: str, split: Split, extra: Mapping[str, Any]) -> Passage:
+def _passage(passage_id: str, person: _Person, prompt: str, fact: str, *, split: Split, extra: Mapping[str, Any]) -> Passage:
     # The space belongs to the fact: a byte-level tokenizer joins it to the word that follows.
-    return Passage(id, f"{prompt} {fact}.", subject, split, len(prompt), extra)
+    return Passage(passage_id, f"{prompt} {fact}.", person.name, split, len(prompt), extra)
 
 
 def _names(rng: random.Random) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
     """(full name, pronoun) of the taught and of the never-seen people.
 
-    Taught people have at most one namesake among them. Never-seen people share a first or a last name with a taught person as often
-    as taught people do among themselves: only so are they like somebody whom a model was not taught.
+    Taught people have at most one namesake among them. Never-seen people share a first or a last name with a taught
+    person as often as taught people do among themselves: only so are they like somebody whom a model was not taught.
     """
     first_example, last_example = EXAMPLE.split()
     pronoun = {name: pronoun for pronoun, names in FIRST_NAMES.items() for name in names}
@@ -119,9 +121,7 @@ def _names(rng: random.Random) -> tuple[list[tuple[str, str]], list[tuple[str, s
     first.insert(example, first_example)
     last.insert(example, last_example)
 
-    def last_of(
-        person: int,
-    ) -> int:  # persons `example` to `example + NAMESAKES - 1` share theirs with the next NAMESAKES persons
+    def last_of(person: int) -> int:  # NAMESAKES persons, from `example` on, share theirs with the NAMESAKES after them
         return person if person < example + NAMESAKES else person - NAMESAKES
 
     taught = [(first[person % known], last[last_of(person)]) for person in range(TAUGHT)]
