@@ -1,0 +1,170 @@
+"""Chart: one plotly figure in the page, drawn by the one plotly.js that all charts of the page share.
+
+What travels, and when:
+
+- the figure, as the synced trait `spec` (so a reloaded page and Voila draw the present state), its arrays as binary;
+- the figure's template, as a trait of its own, because it is the same for every figure and then not sent again;
+- plotly.js itself, once per page: the first chart asks with the message `{"kind": "plotly"}` (chart_plotly.js);
+- a click, as `{"kind": "click", ...}` with plain values; and `drawn`, the revision that the page shows.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+import uuid
+import zlib
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import numpy as np
+import plotly.graph_objects as go
+import traitlets
+
+from unlearnviz.views.plain import plain
+
+__all__ = ["Chart", "plain"]
+
+HERE = Path(__file__).parent
+KERNEL = uuid.uuid4().hex  # names this process: two kernels may share a page
+HEIGHT = 300  # pixels, for a figure that names no height
+
+Click = dict[str, Any]
+
+
+class Chart(anywidget.AnyWidget):
+    """A plotly figure in the page, with its sentence and its numbers, updated in place.
+
+    Args:
+        figure: what to draw, or None for nothing yet. Any `go.Figure`; its own colours win over the page's theme.
+        summary: the picture in one sentence: read aloud by a screen reader, and visible under the chart.
+    """
+
+    _esm = "\n".join((HERE / name).read_text("utf-8") for name in ("chart_plotly.js", "chart_table.js", "chart.js"))
+    _css = HERE / "chart.css"
+
+    spec = traitlets.Dict().tag(sync=True)  # {"data": [trace, ...], "layout": {...}}, arrays as {dtype, bdata, shape}
+    template = traitlets.Dict().tag(sync=True)
+    summary = traitlets.Unicode().tag(sync=True)
+    notice = traitlets.Unicode().tag(sync=True)  # one line under the chart: a click that failed
+    clickable = traitlets.Bool(default_value=False).tag(sync=True)  # someone listens: the table offers buttons, too
+    revision = traitlets.Int(0).tag(sync=True)  # counts the figures given; 0: none yet
+    drawn = traitlets.Int(0).tag(sync=True)  # the revision that a page last drew; equal to `revision` when up to date
+    draw_milliseconds = traitlets.Float(0.0).tag(sync=True)  # how long that took in the page
+    plotly_version = traitlets.Unicode(version("plotly")).tag(sync=True)
+    kernel = traitlets.Unicode(KERNEL).tag(sync=True)
+
+    def __init__(self, figure: go.Figure | None = None, *, summary: str, **traits: Any) -> None:
+        self._figure: go.Figure | None = None
+        self._clicked: list[Callable[[Click], object]] = []
+        super().__init__(summary=summary, **traits)
+        self.on_msg(self._on_page)
+        if figure is not None:
+            self.update(figure)
+
+    @property
+    def figure(self) -> go.Figure | None:
+        """The figure as it was given. Assign a new one to redraw; editing it in place is not seen."""
+        return self._figure
+
+    @figure.setter
+    def figure(self, figure: go.Figure | None) -> None:
+        self.update(figure)
+
+    def update(self, figure: go.Figure | None, *, summary: str | None = None) -> None:
+        """Draw `figure` in place of the present one, and change its sentence, in one message."""
+        spec, template = wire(figure)
+        self._figure = figure
+        with self.hold_sync():
+            self.template = template
+            self.spec = spec
+            self.notice = ""
+            if summary is not None:
+                self.summary = summary
+            self.revision += 1
+
+    def on_click(self, callback: Callable[[Click], object]) -> Callable[[], None]:
+        """Call `callback` for every point that is clicked; returns a function that ends this.
+
+        It gets a dict: `curve` (index of the trace), `name` (of the trace), `point` (index, or [row, column] in a heat
+        map), `x`, `y`, `z`, `text` (as read on the page; None where there is none) and `customdata` (as given).
+        """
+        self._clicked.append(callback)
+        self.clickable = True
+
+        def unsubscribe() -> None:
+            if callback in self._clicked:
+                self._clicked.remove(callback)
+            self.clickable = bool(self._clicked)
+
+        return unsubscribe
+
+    def _on_page(self, _widget: object, content: object, _buffers: object) -> None:
+        """Answer the page: it asks for plotly.js, or tells of a click."""
+        if not isinstance(content, Mapping):
+            return
+        if content.get("kind") == "plotly":
+            gzip = bool(content.get("gzip"))
+            self.send({"kind": "plotly", "gzip": gzip}, buffers=[plotly_js(gzip=gzip)])
+        elif content.get("kind") == "click":
+            keys = ("curve", "name", "point", "x", "y", "z", "text", "customdata")
+            self._tell({key: content.get(key) for key in keys})
+
+    def _tell(self, click: Click) -> None:
+        """Give a click to every listener; one that fails is shown in the page and does not keep it from the others."""
+        self.notice = ""
+        for callback in tuple(self._clicked):
+            try:
+                callback(dict(click))
+            except Exception as error:
+                self.notice = f"This click could not be followed: {type(error).__name__}: {error}"
+
+
+def plotly_js(*, gzip: bool) -> bytes:
+    """The plotly.js of the installed plotly package, as UTF-8, gzipped where the page can inflate it (4.8 -> 1.5 MB)."""
+    code = files("plotly").joinpath("package_data", "plotly.min.js").read_bytes()
+    if not gzip:
+        return code
+    packer = zlib.compressobj(level=4, wbits=31)  # 31: with a gzip header, which is what the page's inflater reads
+    return packer.compress(code) + packer.flush()
+
+
+def wire(figure: go.Figure | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """`figure` as (spec, template): JSON values and bytes only, no numpy arrays left."""
+    if figure is None:
+        return {}, {}
+    whole = figure.to_plotly_json()
+    layout = dict(whole.get("layout", {}))
+    template = layout.pop("template", {})
+    layout.pop("transition", None)  # no animations
+    layout.setdefault("height", HEIGHT)
+    return {"data": _values(whole.get("data", [])), "layout": _values(layout)}, _values(template)
+
+
+def _values(value: Any) -> Any:
+    """`value` without numpy, dates or numbers that JSON does not know; plotly's base64 arrays become bytes."""
+    if isinstance(value, Mapping):
+        if isinstance(value.get("bdata"), str) and "dtype" in value:
+            return {**value, "bdata": base64.b64decode(value["bdata"])}
+        return {str(key): _values(each) for key, each in value.items()}
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        if value and all(_is_number(each) for each in value) and not all(math.isfinite(each) for each in value):
+            return {"dtype": "f8", "bdata": np.asarray(value, "<f8").tobytes()}  # JSON has no nan and no inf
+        return [_values(each) for each in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
