@@ -22,6 +22,7 @@ Row = Mapping[str, Any]
 Rows = Generator[tuple[int, Row], None, None]
 
 _SNIFFED_RECORDS = 20
+_NEVER = "\x1f"  # the unit separator, which texts do not hold
 _AN_OBJECT = 'every line must be one object such as {"question": "...", "answer": "..."}'
 
 
@@ -47,7 +48,10 @@ class Table:
         """The first `limit` rows with their places, and whether there were more."""
         with closing(self.rows) as rows:
             taken = list(itertools.islice(rows, limit))
-            return taken, limit is not None and next(rows, None) is not None
+            try:
+                return taken, limit is not None and next(rows, None) is not None
+            except BadCorpus:  # what is wrong beyond the limit was not asked for
+                return taken, True
 
 
 def text_list(texts: Iterable[str]) -> Table:
@@ -95,8 +99,12 @@ def csv_file(path: PathLike) -> Table:
         with closing(lines_of(file)) as lines:
             head = list(itertools.islice(lines, 10 * _SNIFFED_RECORDS))
             delimiter = max(",;\t", key=lambda each: _fit(head, each))  # the first of equals: the comma
+            if not _fit(head, delimiter)[0]:
+                delimiter = _NEVER  # a single column, whose texts may hold commas
             records = _records(itertools.chain(head, lines), delimiter, source)
             names = next(records, (0, []))[1]
+            if names and not any(name.strip() for name in names):
+                raise BadCorpus(f"The first line of {source} is blank; it must name the columns.")
             columns = [name.strip() or f"column {number}" for number, name in enumerate(names, start=1)]
             _refuse_twins(columns, source)
             for line, record in records:
@@ -120,7 +128,7 @@ def jsonl_file(path: PathLike) -> Table:
                 if not line.strip():
                     continue
                 try:
-                    row = json.loads(line)
+                    row = json.loads(line.rstrip())
                 except (ValueError, RecursionError) as error:
                     wrong = str(error)
                     if isinstance(error, json.JSONDecodeError):
