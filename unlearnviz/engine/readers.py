@@ -156,7 +156,9 @@ def parquet_file(path: PathLike) -> Table:
                 _refuse_twins(opened.schema_arrow.names, source)
                 batches: Iterator[Any] = opened.iter_batches(batch_size=1024)
                 yield from enumerate(row for batch in batches for row in batch.to_pylist())
-        except (OSError, wrong) as error:
+        except BadCorpus:
+            raise
+        except (OSError, ValueError, wrong) as error:  # ValueError: text that is not UTF-8
             raise BadCorpus(
                 f"{source} cannot be read as Parquet: {_first_line(error)}; write it again, or read it in its own format."
             ) from error
