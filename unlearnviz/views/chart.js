@@ -41,6 +41,7 @@ function themed(template, root) {
     font: { size: 12, ...below.font, color: faint(1), family: fontFamily },
     xaxis: { ...below.xaxis, ...axis },
     yaxis: { ...below.yaxis, ...axis },
+    title: { ...below.title, font: { size: 15, ...below.title?.font } },
     margin: { l: 56, r: 16, t: 44, b: 44, ...below.margin },
   };
   return { ...template, layout };

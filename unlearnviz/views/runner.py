@@ -131,7 +131,7 @@ class Runner:
         if self._on_progress is not None:
             try:
                 self._on_progress(progress)
-            except Exception as error:  # a view that fails does not end the work; `idle` raises this
+            except Exception as error:
                 self._unraised = error
 
     def _end(self, outcome: Outcome) -> None:
@@ -189,7 +189,7 @@ def _advance(work: Iterator[Progress]) -> tuple[bool, Any, BaseException | None]
         return False, next(work), None
     except StopIteration as end:
         return True, end.value, None
-    except BaseException as error:  # noqa: BLE001 - whatever it is, it is handed to on_end
+    except BaseException as error:
         return True, None, error
 
 
@@ -199,6 +199,6 @@ def _close(work: Iterator[Progress]) -> BaseException | None:
         close = getattr(work, "close", None)
         if close is not None:
             close()
-    except BaseException as error:  # noqa: BLE001
+    except BaseException as error:
         return error
     return None
