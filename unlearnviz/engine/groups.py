@@ -1,0 +1,74 @@
+"""The four groups of texts that every reading speaks of: forget, neighbours, retain, never seen."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+
+from unlearnviz.engine.corpus import Corpus, Passage
+from unlearnviz.engine.neighbours import neighbours
+from unlearnviz.errors import BadForgetSet, unknown
+
+GROUPS = ("forget", "neighbours", "retain", "never seen")
+GROUP_SIZE = 20
+_WORDS_OF_A_TEXT = 4
+
+
+def resolve(corpus: Corpus, typed: Sequence[Passage], items: Sequence[str | Passage]) -> tuple[list[Passage], list[Passage]]:
+    """The passages that were asked for, and those of them that are new texts.
+
+    An item is a subject, a passage id, a Passage, or a new text of at least four words.
+
+    Raises:
+        UnknownName: a short name that is neither a subject nor a passage; the nearest one is offered.
+        BadForgetSet: nothing was asked for, a holdout passage was, or everything was.
+    """
+    by_id = {passage.id: passage for passage in typed}
+    chosen: dict[str, Passage] = {}
+    new: list[Passage] = []
+    for item in items:
+        if isinstance(item, Passage):
+            found = [item]
+        elif item in corpus:
+            found = [corpus[item]]
+        elif item in by_id:
+            found = [by_id[item]]
+        elif item in corpus.subjects:
+            found = [passage for passage in corpus.about(item) if passage.split == "train"] or list(corpus.about(item))
+        elif same := next((p for p in (*corpus, *typed, *new) if p.text == item.strip()), None):
+            found = [same]
+        elif len(item.split()) >= _WORDS_OF_A_TEXT:
+            found = [Passage(f"typed-{len(typed) + len(new) + 1}", item.strip(), extra={"typed": True})]
+            new += found
+        else:
+            raise unknown("subject or passage", item, [*corpus.subjects, *by_id])
+        chosen.update((passage.id, passage) for passage in found)
+    _check(corpus, list(chosen.values()))
+    return list(chosen.values()), new
+
+
+def _check(corpus: Corpus, forget: Sequence[Passage]) -> None:
+    if not forget:
+        raise BadForgetSet("The forget set is empty; pick at least one subject, passage id or text to forget.")
+    unseen = [passage.id for passage in forget if passage.split == "holdout"]
+    if unseen:
+        raise BadForgetSet(
+            f"{unseen[0]!r} is in the holdout: the model never saw it, so there is nothing to forget. "
+            "Pick texts that were taught, or type the text itself."
+        )
+    if {passage.id for passage in corpus.train} <= {passage.id for passage in forget}:
+        raise BadForgetSet(
+            f"The forget set covers all {len(corpus.train)} taught texts; at least one must be left to see what is kept. Take some out."
+        )
+
+
+def choose_groups(corpus: Corpus, forget: Sequence[Passage], seed: int) -> Mapping[str, tuple[Passage, ...]]:
+    """Disjoint groups: the forget set, its 20 nearest taught texts, 20 of the other taught ones, 20 of the holdout (by seed)."""
+    asked = {passage.id for passage in forget}
+    near = tuple(n.passage for n in neighbours(forget, corpus.train, limit=GROUP_SIZE))
+    taken = asked | {passage.id for passage in near}
+    rest = [passage for passage in corpus.train if passage.id not in taken]
+    draw = random.Random(seed)
+    retain = tuple(draw.sample(rest, min(GROUP_SIZE, len(rest))))
+    never_seen = tuple(draw.sample(list(corpus.holdout), min(GROUP_SIZE, len(corpus.holdout))))
+    return {"forget": tuple(forget), "neighbours": near, "retain": retain, "never seen": never_seen}

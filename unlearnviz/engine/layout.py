@@ -1,0 +1,112 @@
+"""ModelLayout: where the parameters of a causal language model sit, as disjoint groups in reading order."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from unlearnviz.errors import BadModel
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_POSITION = re.compile(r"(^|\.)(wpe|embed_positions|position_embeddings?|pos_emb\w*)\.")
+_NORM = re.compile(r"(^|[._])(ln|norm|layernorm|rmsnorm|layer_norm)([._0-9]|$)|norm\.")
+_ATTENTION = re.compile(r"attn|attention")
+
+
+@dataclass(frozen=True)
+class ModelLayout:
+    """The parameter names of a model, each in exactly one group.
+
+    Attributes:
+        groups: group name -> parameter names: "embedding", "position", "block 0" .. "block n-1", "final norm", "head" and,
+            where a model has parameters of another kind, "other". A tied matrix appears once, under "embedding".
+        kinds: parameter name -> "attention", "mlp" or "norm", for the parameters inside blocks and the final norm.
+        input_embedding: name of the token matrix as looked up.
+        output_embedding: name of the output matrix; equals `input_embedding` where tied.
+        block_prefix: what stands before the block number in parameter names ("transformer.h.").
+    """
+
+    groups: dict[str, tuple[str, ...]]
+    kinds: dict[str, str]
+    input_embedding: str
+    output_embedding: str
+    block_prefix: str
+
+    @property
+    def tied(self) -> bool:
+        """Whether the output matrix is the input embedding itself."""
+        return self.input_embedding == self.output_embedding
+
+    @property
+    def blocks(self) -> int:
+        """Number of transformer blocks."""
+        return sum(name.startswith("block ") for name in self.groups)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All parameter names, in the model's order within each group."""
+        return tuple(name for names in self.groups.values() for name in names)
+
+    def group_of(self, name: str) -> str:
+        """The group that a parameter belongs to."""
+        return next(group for group, names in self.groups.items() if name in names)
+
+    @classmethod
+    def of(cls, module: nn.Module) -> ModelLayout:
+        """Read the layout from a Hugging Face causal LM.
+
+        Raises:
+            BadModel: the model has no token embedding, no output matrix or no numbered blocks.
+        """
+        names = [name for name, _ in module.named_parameters()]
+        by_identity = {id(parameter): name for name, parameter in module.named_parameters()}
+        matrices = {}
+        for use, getter in (("token embedding", "get_input_embeddings"), ("output matrix", "get_output_embeddings")):
+            layer = getattr(module, getter, lambda: None)()
+            weight = getattr(layer, "weight", None)
+            if weight is None or id(weight) not in by_identity:
+                raise BadModel(f"{type(module).__name__} has no {use} that can be found; unlearnviz needs a causal language model.")
+            matrices[use] = by_identity[id(weight)]
+        prefix = _block_prefix(names, type(module).__name__)
+        groups: dict[str, list[str]] = {"embedding": [], "position": []}
+        count = 1 + max(int(name[len(prefix) :].split(".")[0]) for name in names if name.startswith(prefix))
+        groups.update({f"block {k}": [] for k in range(count)})
+        groups.update({"final norm": [], "head": [], "other": []})
+        kinds = {}
+        head_prefix = matrices["output matrix"].rsplit(".", 1)[0] + "."
+        for name in names:
+            if name == matrices["token embedding"]:
+                group = "embedding"
+            elif name.startswith(head_prefix):
+                group = "head"
+            elif name.startswith(prefix):
+                number, inside = name[len(prefix) :].split(".", 1)
+                group, kinds[name] = f"block {int(number)}", _kind(inside)
+            elif _POSITION.search(name):
+                group = "position"
+            elif _NORM.search(name):
+                group, kinds[name] = "final norm", "norm"
+            else:
+                group = "other"
+            groups[group].append(name)
+        filled = {group: tuple(members) for group, members in groups.items() if members}
+        return cls(filled, kinds, matrices["token embedding"], matrices["output matrix"], prefix)
+
+
+def _block_prefix(names: list[str], model: str) -> str:
+    """The prefix before the first number that most parameters share ("transformer.h.")."""
+    prefixes = Counter(match.group(1) for name in names if (match := re.match(r"(.*?\.)\d+\.", name)))
+    if not prefixes:
+        raise BadModel(f"{model} has no numbered transformer blocks; unlearnviz needs a causal language model built of blocks.")
+    return prefixes.most_common(1)[0][0]
+
+
+def _kind(inside: str) -> str:
+    """Attention, mlp or norm, from a parameter's name inside its block; norms first ("self_attn_layer_norm")."""
+    if _NORM.search(inside):
+        return "norm"
+    return "attention" if _ATTENTION.search(inside) else "mlp"

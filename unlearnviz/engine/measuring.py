@@ -1,0 +1,116 @@
+"""Taking readings: of the live model, or of the same model with the weights of the start, the twin or another step."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from unlearnviz.engine.probes.probe import Probe, Reading, View
+from unlearnviz.engine.probes.probe import registry as probes_by_name
+from unlearnviz.engine.progress import Progress
+from unlearnviz.errors import BadForgetSet, BadSetting, ChangedOutside, NotPossible, unknown
+
+if TYPE_CHECKING:
+    from unlearnviz.engine.session import Session
+    from unlearnviz.engine.weights import Weights
+
+
+class Measurements:
+    """Readings already taken, so that scrubbing through a history measures nothing twice."""
+
+    def __init__(self) -> None:
+        self._taken: dict[Any, Reading] = {}
+
+    def find(self, key: Any) -> Reading | None:
+        """The reading under a key, or None."""
+        return self._taken.get(key)
+
+    def keep(self, key: Any, reading: Reading) -> None:
+        """Remember a reading."""
+        self._taken[key] = reading
+
+    def clear(self) -> None:
+        """Forget all: the model was taught anew."""
+        self._taken.clear()
+
+
+def resolve(probes: Sequence[Probe | str]) -> list[Probe]:
+    """Probes from probes and names.
+
+    Raises:
+        UnknownName: no probe of that name.
+        BadSetting: two probes under one label.
+    """
+    found = [probes_by_name[probe]() if isinstance(probe, str) else probe for probe in probes]
+    labels = [probe.label or probe.name for probe in found]
+    twice = next((label for label in labels if labels.count(label) > 1), None)
+    if twice is not None:
+        raise BadSetting(f"Two probes would both be called {twice!r}; give one of them label='...'.")
+    return found
+
+
+def take_readings(session: Session, probes: Sequence[Probe], of: str | int) -> Iterator[Progress]:
+    """Take each probe's reading; returns label -> Reading. One report per probe, each a point to stop at."""
+    if not session.forget:
+        raise BadForgetSet("Nothing is picked, so there are no groups to measure; call session.pick(...) first.")
+    weights, step, key = _whose(session, of)
+    edited = of == "now" and bool(session.snapshots.changed_outside())
+    passages = {group: tuple(passage.id for passage in members) for group, members in session.groups.items()}
+    twin = session.active_twin
+    readings: dict[str, Reading] = {}
+    for done, probe in enumerate(probes):
+        full_key = (probe, key, tuple(passages.items()), id(twin))
+        reading = None if edited else session.measurements.find(full_key)
+        if reading is None:
+            live = weights is session.weights
+            parent = session.history[step].parent if isinstance(step, int) else None
+            view = View(
+                groups=session.groups,
+                weights=weights,
+                start=session.snapshots[0].weights,
+                twin=twin.weights if twin else None,
+                previous=session.snapshots[parent].weights if parent is not None and session.snapshots.holds(parent) else None,
+                history=session.history,
+                step=session.head if step is None else step,
+            )
+            began = time.perf_counter()
+            model = session.model if live else session.model.at(weights)
+            reading = probe.measure(model, session.corpus, view)
+            _check_pure(session, probe, edited=edited)
+            reading = replace(reading, of=str(of), passages=passages, seconds=time.perf_counter() - began)
+            if not edited:
+                session.measurements.keep(full_key, reading)
+        reading = replace(reading, step=session.head if step is None or of == "start" else step, of=str(of))
+        session.history.keep(reading)
+        readings[reading.label] = reading
+        progress = Progress(done + 1, len(probes), f"{reading.label} measured")
+        session.turn.report(progress)
+        yield progress
+    return readings
+
+
+def _whose(session: Session, of: str | int) -> tuple[Weights, int | None, Any]:
+    """Weights, step (None for the twin) and cache key of what is to be measured."""
+    if of == "now":
+        return session.weights, session.head, session.head
+    if of == "start":
+        return session.snapshots[0].weights, 0, 0
+    if of == "twin":
+        twin = session.active_twin
+        if twin is None:
+            raise NotPossible("No twin was trained without exactly the present forget set; session.twin() trains one where the recipe is known.")
+        return twin.weights, None, ("twin", id(twin))
+    if isinstance(of, int) or str(of).isdigit():
+        step = session.history.find(int(of))
+        return session.snapshots[step].weights, step, step
+    raise unknown("reference", of, ["now", "start", "twin", "a step id"])
+
+
+def _check_pure(session: Session, probe: Probe, *, edited: bool) -> None:
+    """Looking changes nothing: a probe that edits weights is stopped here, and its edits are taken back."""
+    changed = session.snapshots.changed_outside()
+    if changed and not edited:
+        session.snapshots.restore(changed)
+        raise ChangedOutside(f"The probe {probe.name!r} edited {changed[0]}; a probe may only look. Its edits were taken back.")

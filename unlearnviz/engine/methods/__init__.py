@@ -1,0 +1,5 @@
+"""Unlearning methods, one per file; `registry["gradient-ascent"]` finds a class by name."""
+
+from unlearnviz.engine.methods.method import registry
+
+__all__ = ["registry"]

@@ -1,0 +1,42 @@
+"""UpdateSize: how far the weights have moved, per parameter group."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from unlearnviz.engine.probes.probe import Probe, Reading, View
+
+if TYPE_CHECKING:
+    from unlearnviz.engine.corpus import Corpus
+    from unlearnviz.engine.model import LanguageModel
+
+
+@dataclass(frozen=True)
+class UpdateSize(Probe):
+    """L2 distances between weights: of the last step, from the start, and to the twin.
+
+    Rows: {"group" (of parameters), "step", "from_start", "to_twin" (None without a twin)}; the last row is the whole model,
+    "all". The headline is the whole model's distance from the start.
+    """
+
+    unit = "L2 norm of the difference"
+    direction = "higher = moved further"
+
+    def measure(self, model: LanguageModel, corpus: Corpus, view: View) -> Reading:  # noqa: ARG002
+        """One row per parameter group and one for the whole model."""
+        rows: list[dict[str, Any]] = []
+        for group, names in model.layout.groups.items():
+            rows.append(
+                {
+                    "group": group,
+                    "step": view.weights.distance(view.previous, names) if view.previous is not None else 0.0,
+                    "from_start": view.weights.distance(view.start, names),
+                    "to_twin": view.weights.distance(view.twin, names) if view.twin is not None else None,
+                }
+            )
+        whole: dict[str, Any] = {"group": "all"}
+        for column in ("step", "from_start", "to_twin"):
+            whole[column] = None if rows[0][column] is None else math.sqrt(sum(row[column] ** 2 for row in rows))
+        return self.reading(whole["from_start"], [*rows, whole])

@@ -1,0 +1,227 @@
+"""Saving and loading a whole session: safetensors and JSON, content-addressed, atomic.
+
+    session.json              the history, the corpus, the pick, and which file holds which tensor
+    tensors/<sha256>.safetensors
+    model/                    config.json, tokenizer.json
+
+`session.json` is exchanged in one move after everything it names is written, so a crash leaves the earlier save readable.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors.torch import load_file
+from safetensors.torch import save as to_bytes
+
+from unlearnviz.engine.corpus import Corpus, Passage
+from unlearnviz.engine.history import History
+from unlearnviz.engine.learning import Recipe
+from unlearnviz.engine.loading import load_tokenizer
+from unlearnviz.engine.model import LanguageModel
+from unlearnviz.engine.snapshots import Snapshot
+from unlearnviz.engine.storage import StoredTensor, TensorStore
+from unlearnviz.engine.teaching import Lineage
+from unlearnviz.engine.twin import Twin
+from unlearnviz.engine.weights import Weights
+from unlearnviz.errors import BadModel, SaveFailed
+
+if TYPE_CHECKING:
+    from unlearnviz.engine.session import Session
+
+FORMAT = 1
+
+
+def save(session: Session, path: Path) -> Path:
+    """Write a session to the folder `path`; returns it.
+
+    Raises:
+        SaveFailed: the disk refuses; what was saved there before is untouched.
+    """
+    session.snapshots.check(session.head)
+    writer = _Writer(path)
+    try:
+        (path / "tensors").mkdir(parents=True, exist_ok=True)
+        (path / "model").mkdir(exist_ok=True)
+        kept = {step: session.snapshots[step] for step in session.snapshots.steps()}
+        content = {
+            "format": FORMAT,
+            "model_name": session.model.name,
+            "dtype": str(next(iter(session.model.parameters.values())).dtype).removeprefix("torch."),
+            "attention": getattr(session.model.module.config, "_attn_implementation", "eager"),
+            "seed": session.seed,
+            "update_fraction": session.update_fraction,
+            "initial_seed": session.initial_seed,
+            "corpus": session.corpus.to_rows(),
+            "corpus_notes": session.corpus.notes,
+            "notes": session.notes,
+            "typed": [asdict(passage) for passage in session.typed],
+            "groups": {group: [passage.id for passage in members] for group, members in session.groups.items()},
+            "history": session.history.to_json(),
+            "weights": {step: writer.all(snapshot.weights.stored) for step, snapshot in kept.items()},
+            "states": {step: writer.all(snapshot.state) for step, snapshot in kept.items() if snapshot.state},
+            "twins": [
+                {"left_out": sorted(twin.left_out), "seed": twin.seed, "weights": writer.all(twin.weights.stored)} for twin in session.twins
+            ],
+            "lineage": _lineage_to_json(session.lineage, writer),
+        }
+        session.model.module.config.save_pretrained(str(path / "model"))
+        session.model.tokenizer.save(str(path / "model" / "tokenizer.json"))
+        _exchange(path / "session.json", json.dumps(content).encode())
+    except OSError as error:
+        raise SaveFailed(
+            f"The session could not be saved to {str(path)!r}: {error.strerror or error}. Nothing saved there before was lost; "
+            "free some room or choose another place."
+        ) from error
+    writer.tidy()
+    return path
+
+
+class _Writer:
+    """Writes each distinct tensor once, under the hash of its content."""
+
+    def __init__(self, path: Path) -> None:
+        self.folder = path / "tensors"
+        self._written: dict[int, dict[str, Any]] = {}
+        self._alive: list[StoredTensor] = []  # ids stay unique while we hold them
+
+    def all(self, stored: Mapping[str, StoredTensor]) -> dict[str, dict[str, Any]]:
+        """Name -> where its tensor lies."""
+        return {name: self._one(each) for name, each in stored.items()}
+
+    def _one(self, stored: StoredTensor) -> dict[str, Any]:
+        if id(stored) in self._written:
+            return self._written[id(stored)]
+        place: dict[str, Any] = {}
+        if stored.base is not None:
+            place["base"] = self._one(stored.base)
+        content = stored.file.read_bytes() if stored.file is not None else to_bytes(_parts(stored))
+        place["file"] = f"{hashlib.sha256(content).hexdigest()}.safetensors"
+        if not (self.folder / place["file"]).exists():
+            _exchange(self.folder / place["file"], content)
+        self._written[id(stored)] = place
+        self._alive.append(stored)
+        return place
+
+    def tidy(self) -> None:
+        """Remove tensors that only an earlier save needed; failing to is no loss."""
+        needed = {place["file"] for place in self._written.values()}
+        for file in self.folder.iterdir():
+            if file.name not in needed:
+                file.unlink(missing_ok=True)
+
+
+def _parts(stored: StoredTensor) -> dict[str, torch.Tensor]:
+    parts = {"value": stored.tensor, "rows": stored.rows, "row_values": stored.row_values}
+    return {name: part.detach().cpu().contiguous() for name, part in parts.items() if part is not None}
+
+
+def _exchange(file: Path, content: bytes) -> None:
+    """Write a file in one move: either the old content is there or the new one."""
+    part = file.with_name(f"{file.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as handle:
+            handle.write(content)
+            handle.flush()
+            os.fsync(handle.fileno())
+        part.replace(file)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _lineage_to_json(lineage: Lineage | None, writer: _Writer) -> dict[str, Any] | None:
+    if lineage is None:
+        return None
+    initial = writer.all(lineage.initial.stored) if lineage.initial is not None else None
+    return {"recipe": asdict(lineage.recipe), "initial": initial, "initial_seed": lineage.initial_seed}
+
+
+def load(path: Path, *, device: str = "cpu", memory_budget: int | None = None, disk_budget: int | None = None) -> Session:
+    """Open a saved session.
+
+    Raises:
+        BadModel: the folder holds no session, or one of another format, or a file of it is missing or damaged.
+    """
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    from unlearnviz.engine.session import Session
+
+    try:
+        content = json.loads((path / "session.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BadModel(f"{str(path)!r} holds no saved session that can be read (session.json): {error}.") from error
+    if content.get("format") != FORMAT:
+        raise BadModel(f"{str(path)!r} was saved in format {content.get('format')!r}; this version reads format {FORMAT}.")
+    config = AutoConfig.from_pretrained(path / "model", trust_remote_code=False, local_files_only=True)
+    module = AutoModelForCausalLM.from_config(config, attn_implementation=content["attention"], dtype=getattr(torch, content["dtype"]))
+    model = LanguageModel(module.to(device).eval(), load_tokenizer(path / "model"), name=content["model_name"])
+    corpus = Corpus.from_rows(content["corpus"], notes=content["corpus_notes"])
+    session = Session(
+        model,
+        corpus,
+        seed=content["seed"],
+        update_fraction=content["update_fraction"],
+        initial_seed=content["initial_seed"],
+        memory_budget=memory_budget,
+        disk_budget=disk_budget,
+    )
+    session.history = History.from_json(content["history"])
+    session.notes = list(content["notes"])
+    session.typed = [Passage(**row) for row in content["typed"]]
+    by_id = {passage.id: passage for passage in (*corpus, *session.typed)}
+    session.groups = {group: tuple(by_id[each] for each in ids) for group, ids in content["groups"].items()}
+    reader = _Reader(path, session.snapshots.store, device)
+    session.twins = [
+        Twin(Weights(reader.all(each["weights"])), frozenset(each["left_out"]), each["seed"]) for each in content["twins"]
+    ]
+    if content["lineage"] is not None:
+        initial = content["lineage"]["initial"]
+        session.lineage = Lineage(
+            Recipe(**content["lineage"]["recipe"]),
+            initial=Weights(reader.all(initial)) if initial is not None else None,
+            initial_seed=content["lineage"]["initial_seed"],
+        )
+    session.snapshots.references = [twin.weights for twin in session.twins]
+    if session.lineage is not None and session.lineage.initial is not None:
+        session.snapshots.references.append(session.lineage.initial)
+    states = content["states"]
+    kept = {
+        int(step): Snapshot(Weights(reader.all(places)), reader.all(states.get(step, {}))) for step, places in content["weights"].items()
+    }
+    session.snapshots.replace_all(kept, session.head)
+    return session
+
+
+class _Reader:
+    """Reads each file once; tensors that were shared are shared again."""
+
+    def __init__(self, path: Path, store: TensorStore, device: str) -> None:
+        self.folder, self.store, self.device = path / "tensors", store, device
+        self._read: dict[str, StoredTensor] = {}
+
+    def all(self, places: Mapping[str, dict[str, Any]]) -> dict[str, StoredTensor]:
+        """Name -> stored tensor."""
+        return {name: self._one(place) for name, place in places.items()}
+
+    def _one(self, place: Mapping[str, Any]) -> StoredTensor:
+        key = json.dumps(place, sort_keys=True)
+        if key not in self._read:
+            from safetensors import SafetensorError
+
+            try:
+                parts = load_file(str(self.folder / place["file"]), device=self.device)
+            except (OSError, SafetensorError) as error:
+                raise BadModel(f"The saved session misses {place['file']} or it is damaged: {error}.") from error
+            if "value" in parts:
+                self._read[key] = self.store.adopt(parts["value"])
+            else:
+                self._read[key] = self.store.adopt_rows(self._one(place["base"]), parts["rows"], parts["row_values"])
+        return self._read[key]

@@ -1,0 +1,384 @@
+"""Session: one model, one corpus, and a small git of weights over them."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unlearnviz.engine import measuring, stepping, teaching
+from unlearnviz.engine.corpus import Corpus, Passage
+from unlearnviz.engine.events import Event, Learned, Measured, Moved, Picked, Stepped, Thinned, TwinReady
+from unlearnviz.engine.groups import choose_groups, resolve
+from unlearnviz.engine.history import History, StepRecord
+from unlearnviz.engine.methods.method import Method
+from unlearnviz.engine.methods.method import registry as methods
+from unlearnviz.engine.model import LanguageModel
+from unlearnviz.engine.probes.probe import Probe, Reading
+from unlearnviz.engine.selection import ParameterSelection
+from unlearnviz.engine.snapshots import Snapshots
+from unlearnviz.engine.turn import Turn
+from unlearnviz.engine.weights import Weights, fingerprint
+from unlearnviz.errors import BadForgetSet, Busy, NotPossible, SaveFailed
+
+if TYPE_CHECKING:
+    from unlearnviz.engine.learning import Recipe
+    from unlearnviz.engine.progress import Progress
+    from unlearnviz.engine.teaching import Lineage
+    from unlearnviz.engine.twin import Twin
+
+
+
+UPDATE_FRACTION = 0.01  # of a selection's norm: what 0.25 is of the shipped world's embedding, rounded
+
+
+class Session:
+    """The state of unlearning, step by step.
+
+    Verbs that take time come twice: `step(...)` does it and returns, `stepping(...)` is the same work as an iterator of
+    `Progress`, for pages: each item is a point to stop at, closing the iterator cancels, and its return value is the result.
+
+    Args:
+        model: the model; the session is its only writer from now on.
+        corpus: what it was taught, and what it never saw.
+        seed: of the groups and the steps.
+        update_fraction: length of a default update, as a share of the selection's L2 norm at the start.
+        memory_budget, disk_budget: bytes for the history's snapshots; see `TensorStore`.
+        lineage: how the model was taught, if known: `twin()` needs it.
+        initial_seed: of the random start of a model that was not taught anything yet.
+    """
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        corpus: Corpus,
+        *,
+        seed: int = 0,
+        update_fraction: float = UPDATE_FRACTION,
+        memory_budget: int | None = None,
+        disk_budget: int | None = None,
+        lineage: Lineage | None = None,
+        initial_seed: int | None = None,
+    ) -> None:
+        self.model = model
+        self.corpus = corpus
+        self.seed = seed
+        self.update_fraction = update_fraction
+        self.lineage = lineage
+        self.initial_seed = initial_seed
+        self.history = History()
+        self.snapshots = Snapshots(model, memory_budget=memory_budget, disk_budget=disk_budget)
+        self.typed: list[Passage] = []
+        self.groups: Mapping[str, tuple[Passage, ...]] = {}
+        self.notes: list[str] = list(corpus.notes)
+        self.twins: list[Twin] = []
+        self.measurements = measuring.Measurements()
+        self.turn = Turn()
+        self._listeners: list[Callable[[Event], None]] = []
+
+    @classmethod
+    def from_pretrained(cls, name_or_path: str | Path, *, corpus: Corpus, seed: int = 0, **options: Any) -> Session:
+        """Open any Hugging Face causal LM over your own texts; options as for `LanguageModel.from_pretrained`."""
+        return cls(LanguageModel.from_pretrained(name_or_path, **options), corpus, seed=seed)
+
+    def __repr__(self) -> str:
+        return f"Session({self.model!r}, {self.corpus!r}, step {self.head} on {self.history.branch!r}, forget {len(self.forget)} texts)"
+
+    # -- what to forget -----------------------------------------------------------------------------------------------
+
+    @property
+    def forget(self) -> tuple[Passage, ...]:
+        """The passages picked to be forgotten; empty before the first `pick`."""
+        return self.groups.get("forget", ())
+
+    def pick(self, *items: str | Passage | Sequence[str | Passage]) -> tuple[Passage, ...]:
+        """Choose the forget set: subjects, passage ids, or new texts; the groups follow from it.
+
+        Raises:
+            UnknownName, BadForgetSet: nothing changes.
+        """
+        flat = [each for item in items for each in ([item] if isinstance(item, (str, Passage)) else item)]
+        with self.turn.take("pick"):
+            chosen, new = resolve(self.corpus, self.typed, flat)
+            notes = [f"{p.id} is a text you typed: the model was never trained on it." for p in new]
+            notes += [f"{p.id}: {note}" for p in chosen if (note := self.model.cut_note(p.text))]
+            for passage in chosen:
+                self.model.batch([passage.text])  # a text that cannot be read is refused before anything changes
+            self.groups = choose_groups(self.corpus, chosen, self.seed)
+            self.typed += new
+            self.notes += [note for note in notes if note not in self.notes]
+        self._emit(Picked(self.head, tuple(passage.id for passage in chosen)))
+        return tuple(chosen)
+
+    # -- stepping -----------------------------------------------------------------------------------------------------
+
+    def step(self, method: Method | str | None = None, where: str = "embedding") -> StepRecord:
+        """Take one step of `method` (GradientAscent by default) on the parameters `where`.
+
+        Atomic: when it raises or is cancelled, weights, head and history are bit-identical to before.
+
+        Raises:
+            BadForgetSet, BadSelection, UnknownName, Busy, ChangedOutside, Overshoot, Cancelled.
+        """
+        return _drain(self.stepping(method, where))
+
+    def stepping(self, method: Method | str | None = None, where: str = "embedding") -> Iterator[Progress]:
+        """`step` as an iterator; returns the StepRecord."""
+        resolved, selection = self._plan(method, where)
+        with self.turn.take(f"a step of {resolved.name}"):
+            record = yield from stepping.take_step(self, resolved, selection)
+        self._emit(Stepped(self.head))
+        return record
+
+    def run(self, steps: int, method: Method | str | None = None, where: str = "embedding", *, stop_at: float = 3.0) -> tuple[StepRecord, ...]:
+        """Take several steps, measuring perplexity after each; stop where it hurts.
+
+        A retain perplexity above `stop_at` times that of the start ends the run; that step stays, marked "overshoot".
+        """
+        return _drain(self.running(steps, method, where, stop_at=stop_at))
+
+    def running(
+        self, steps: int, method: Method | str | None = None, where: str = "embedding", *, stop_at: float = 3.0
+    ) -> Iterator[Progress]:
+        """`run` as an iterator; returns the StepRecords."""
+        resolved, selection = self._plan(method, where)
+        with self.turn.take(f"a run of {steps} steps of {resolved.name}"):
+            records = yield from stepping.take_steps(self, steps, resolved, selection, stop_at, lambda: self._emit(Stepped(self.head)))
+        return records
+
+    def _plan(self, method: Method | str | None, where: str) -> tuple[Method, ParameterSelection]:
+        """The method and the selection that were asked for, checked before anything starts."""
+        if method is None:
+            method = "gradient-ascent"
+        resolved = methods[method]() if isinstance(method, str) else method
+        selection = ParameterSelection.parse(where, self.model.layout)
+        if self.turn.taken:
+            raise Busy(f"A piece of work is running ({self.turn.what}), so a step has to wait. Stop it with session.cancel(), or wait for it to end.")
+        if not self.forget:
+            raise BadForgetSet(f"Nothing is picked to be forgotten; call session.pick(...) first, for example with {self.corpus.train[0].id!r}.")
+        return resolved, selection
+
+    def cancel(self) -> None:
+        """Ask running work to stop at its next cancel point; what was not finished is not kept."""
+        self.turn.cancel()
+
+    # -- moving -------------------------------------------------------------------------------------------------------
+
+    @property
+    def head(self) -> int:
+        """Id of the step we stand on."""
+        return self.history.head
+
+    def undo(self) -> StepRecord:
+        """Back to the step before (the nearest whose weights were kept), exactly.
+
+        Raises:
+            NotPossible: at the start.
+        """
+        with self.turn.take("undo"):
+            target = self.history.parent()
+            while not self.snapshots.holds(target):
+                target = self.history[target].parent or 0
+            return self._move(target)
+
+    def redo(self) -> StepRecord:
+        """Forward to the child visited last (past steps whose weights were given up), exactly.
+
+        Raises:
+            NotPossible: nothing was undone here.
+        """
+        with self.turn.take("redo"):
+            target = self.history.next()
+            while not self.snapshots.holds(target) and target in self.history._visited:  # noqa: SLF001
+                target = self.history._visited[target]  # noqa: SLF001
+            return self._move(target)
+
+    def go_to(self, target: int | str) -> StepRecord:
+        """To any step by id, or to the tip of a branch by name, exactly.
+
+        Raises:
+            UnknownName: no such step or branch.
+            NotPossible: the weights of that step were given up.
+        """
+        with self.turn.take("go to"):
+            return self._move(self.history.find(target), target if isinstance(target, str) else None)
+
+    def branch(self, name: str) -> None:
+        """Name a new branch at the head and switch to it."""
+        with self.turn.take("branch"):
+            self.history.name_branch(name)
+        self._emit(Moved(self.head, name))
+
+    def _move(self, target: int, branch: str | None = None) -> StepRecord:
+        self.snapshots.load(target)
+        self.history.move(target, branch)
+        self._emit(Moved(target, self.history.branch))
+        return self.history[target]
+
+    def keep_every(self, k: int) -> tuple[int, ...]:
+        """Give up the weights of all steps but every `k`-th, the start, the head and the branch tips; records and readings stay.
+
+        Returns the ids of the steps whose weights were given up.
+        """
+        with self.turn.take("keep every"):
+            kept = {0, self.head, *self.history.branches.values()}
+            dropped = [r.id for r in self.history if r.id not in kept and self.history.depth(r.id) % max(1, k) and self.snapshots.holds(r.id)]
+            self.snapshots.drop(dropped)
+        self._emit(Thinned(self.head, tuple(dropped)))
+        return tuple(dropped)
+
+    def forget_branch(self, name: str) -> tuple[int, ...]:
+        """Give up a branch and the weights of the steps that only it needs.
+
+        Raises:
+            UnknownName: no such branch.
+            NotPossible: it is the one we are on.
+        """
+        with self.turn.take("forget a branch"):
+            tip = self.history.find(name)
+            if name == self.history.branch:
+                raise NotPossible(f"We are on the branch {name!r}; go to another one first.")
+            del self.history.branches[name]
+            needed = {step for end in (*self.history.branches.values(), self.head) for step in self.history.path(end)}
+            dropped = [step for step in self.history.path(tip) if step not in needed and self.snapshots.holds(step)]
+            self.snapshots.drop(dropped)
+        self._emit(Thinned(self.head, tuple(dropped)))
+        return tuple(dropped)
+
+    # -- measuring ----------------------------------------------------------------------------------------------------
+
+    def measure(self, *probes: Probe | str, of: str | int = "now") -> dict[str, Reading]:
+        """Take readings; a mapping from label to Reading.
+
+        Args:
+            probes: probes, or names of probes with their default settings.
+            of: "now", "start", "twin" or a step id.
+
+        Raises:
+            UnknownName: an unknown probe or step.
+            BadForgetSet: nothing is picked.
+            BadSetting: two probes with one label.
+            NotPossible: `of="twin"` while no twin fits the forget set.
+        """
+        return _drain(self.measuring(*probes, of=of))
+
+    def measuring(self, *probes: Probe | str, of: str | int = "now") -> Iterator[Progress]:
+        """`measure` as an iterator; returns the mapping."""
+        resolved = measuring.resolve(probes)
+        with self.turn.take("a measurement"):
+            readings = yield from measuring.take_readings(self, resolved, of)
+        self._emit(Measured(self.head, tuple(readings), str(of)))
+        return readings
+
+    @property
+    def active_twin(self) -> Twin | None:
+        """The twin that never saw exactly the present forget set, or None."""
+        asked = {passage.id for passage in self.forget}
+        return next((twin for twin in self.twins if twin.left_out == asked), None)
+
+    # -- teaching -----------------------------------------------------------------------------------------------------
+
+    def learn(self, epochs: int | None = None, *, recipe: Recipe | None = None) -> StepRecord:
+        """Train the model on the taught texts; the result is step 0 of a new history. Stopping keeps the old one whole."""
+        return _drain(self.learning(epochs, recipe=recipe))
+
+    def learning(self, epochs: int | None = None, *, recipe: Recipe | None = None) -> Iterator[Progress]:
+        """`learn` as an iterator; returns the record of step 0."""
+        with self.turn.take("learning"):
+            record = yield from teaching.learn(self, epochs, recipe)
+        self._emit(Learned(self.head))
+        return record
+
+    def twin(self, *, seed: int | None = None) -> Twin:
+        """The model retrained by the same recipe without the present forget set; found again where it was trained before.
+
+        Raises:
+            NotPossible: the session does not know how its model was taught.
+        """
+        return _drain(self.twinning(seed=seed))
+
+    def twinning(self, *, seed: int | None = None) -> Iterator[Progress]:
+        """`twin` as an iterator; returns the Twin."""
+        if not self.forget:
+            raise BadForgetSet("Nothing is picked, so there is nothing a twin could be trained without; call session.pick(...) first.")
+        with self.turn.take("training a twin"):
+            twin = yield from teaching.train_twin(self, seed)
+        self._emit(TwinReady(self.head, tuple(sorted(twin.left_out))))
+        return twin
+
+    # -- keeping ------------------------------------------------------------------------------------------------------
+
+    @property
+    def weights(self) -> Weights:
+        """The weights of the head, read-only."""
+        return self.snapshots[self.head].weights
+
+    def fingerprint(self) -> str:
+        """SHA-256 over the live weights; finds every edit, also one through `.data`."""
+        return fingerprint(self.model.parameters)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the whole session to a folder; an earlier save there stays readable until the new one is complete."""
+        from unlearnviz.engine.saving import save
+
+        with self.turn.take("saving"):
+            return save(self, Path(path))
+
+    @classmethod
+    def load(cls, path: str | Path, **options: Any) -> Session:
+        """Open a saved session, every step bit for bit."""
+        from unlearnviz.engine.saving import load
+
+        return load(Path(path), **options)
+
+    def export(self, path: str | Path) -> Path:
+        """Write the present weights as an ordinary Hugging Face model folder (`save_pretrained`)."""
+        with self.turn.take("export"):
+            try:
+                self.model.module.save_pretrained(str(path))
+                self.model.tokenizer.save(str(Path(path) / "tokenizer.json"))
+            except OSError as error:
+                raise SaveFailed(f"{str(path)!r} could not be written: {error.strerror or error}. Choose another place.") from error
+        return Path(path)
+
+    # -- listening ----------------------------------------------------------------------------------------------------
+
+    def listen(self, callback: Callable[[Event], None]) -> Callable[[], None]:
+        """Call `callback` with every event, on the thread that did the work; returns the function that ends it."""
+        self._listeners.append(callback)
+
+        def unsubscribe() -> None:
+            with contextlib.suppress(ValueError):
+                self._listeners.remove(callback)
+
+        return unsubscribe
+
+    def _emit(self, event: Event) -> None:
+        for listener in tuple(self._listeners):
+            listener(event)
+
+    def update_norm(self, selection: ParameterSelection) -> float:
+        """L2 norm of a default update for a selection."""
+        return self.update_fraction * self.snapshots[0].weights.norm(selection.names)
+
+    def step_seed(self, depth: int) -> int:
+        """Seed of a step at `depth` on its path: repeating a step after undo gives the same weights."""
+        return int.from_bytes(hashlib.sha256(f"{self.seed}/{depth}".encode()).digest()[:6], "big")
+
+    def mark(self, step: int, mark: str) -> StepRecord:
+        """Mark a step in the history."""
+        return self.history.mark(step, mark)
+
+
+def _drain(work: Iterator[Any]) -> Any:
+    """Run an iterator to its end and hand back its return value."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value
+
+

@@ -1,0 +1,219 @@
+"""TensorStore: keeps the tensors of a history within a memory and a disk budget, each value exact to the bit."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import tempfile
+import weakref
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+
+from unlearnviz.errors import NotPossible
+
+DEFAULT_MEMORY = 128 * 2**20
+DEFAULT_DISK = 4 * 2**30
+_BITS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+
+
+def default_memory_budget() -> int:
+    """128 MB, or a tenth of what the container allows if that is less (bytes)."""
+    for file in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            limit = Path(file).read_text().strip()
+        except OSError:
+            continue
+        if limit.isdigit():
+            return min(DEFAULT_MEMORY, int(limit) // 10)
+    return DEFAULT_MEMORY
+
+
+class StoredTensor:
+    """One immutable value, held in one of four ways: the live parameter itself, a tensor, changed rows over a base, or a file."""
+
+    def __init__(self, *, live: torch.Tensor | None = None, tensor: torch.Tensor | None = None) -> None:
+        held = live if live is not None else tensor
+        assert held is not None
+        self.is_live = live is not None
+        self.shape, self.dtype = tuple(held.shape), held.dtype
+        self.tensor: torch.Tensor | None = held
+        self.base: StoredTensor | None = None
+        self.rows: torch.Tensor | None = None  # indices, shape (changed,)
+        self.row_values: torch.Tensor | None = None  # shape (changed, columns)
+        self.file: Path | None = None
+        self.bytes_on_disk = 0
+        self.visited = 0
+
+    @property
+    def bytes_in_memory(self) -> int:
+        """Bytes that this value alone occupies; 0 for the live parameter and for files."""
+        if self.is_live:
+            return 0
+        return sum(t.numel() * t.element_size() for t in (self.tensor, self.rows, self.row_values) if t is not None)
+
+    def value(self) -> torch.Tensor:
+        """The value, shape `shape`; never edit it in place."""
+        if self.tensor is not None:
+            return self.tensor
+        if self.file is not None:
+            from safetensors.torch import load_file
+
+            loaded = load_file(str(self.file))
+            if "value" in loaded:
+                return loaded["value"]
+            rows, values = loaded["rows"], loaded["row_values"]
+        else:
+            assert self.rows is not None
+            assert self.row_values is not None
+            rows, values = self.rows, self.row_values
+        assert self.base is not None
+        return self.base.value().clone().index_copy_(0, rows, values)
+
+
+class TensorStore:
+    """Holds the tensors of one session.
+
+    Args:
+        memory_budget: bytes of snapshots kept in memory; the default is `default_memory_budget()`.
+        disk_budget: bytes of snapshots kept on disk beyond that; past both a new snapshot is refused.
+    """
+
+    def __init__(self, memory_budget: int | None = None, disk_budget: int = DEFAULT_DISK) -> None:
+        self.memory_budget = default_memory_budget() if memory_budget is None else memory_budget
+        self.disk_budget = disk_budget
+        self.disk_bytes = 0
+        self.memory_bytes = 0
+        self._held: dict[int, StoredTensor] = {}
+        self._folder: Path | None = None
+        self._clock = itertools.count(1)
+
+    def live(self, parameter: torch.Tensor) -> StoredTensor:
+        """A value that is the live parameter itself, until `secure` copies it."""
+        return StoredTensor(live=parameter.detach())
+
+    def secure(self, stored: StoredTensor) -> None:
+        """Give a live value a private copy, before the parameter is edited."""
+        if stored.is_live:
+            assert stored.tensor is not None
+            stored.tensor = stored.tensor.clone()
+            stored.is_live = False
+            self._hold(stored)
+
+    def put(self, tensor: torch.Tensor, *, rows_over: StoredTensor | None = None) -> StoredTensor:
+        """Store a copy of `tensor`; as changed rows over another value where less than a quarter of the rows differ."""
+        if rows_over is not None:
+            stored = _as_rows(tensor.detach(), rows_over)
+            if stored is not None:
+                self._hold(stored)
+                return stored
+        stored = StoredTensor(tensor=tensor.detach().clone())
+        self._hold(stored)
+        return stored
+
+    def adopt(self, tensor: torch.Tensor) -> StoredTensor:
+        """Store a tensor that nobody else will edit, without a copy."""
+        stored = StoredTensor(tensor=tensor.detach())
+        self._hold(stored)
+        return stored
+
+    def adopt_rows(self, base: StoredTensor, rows: torch.Tensor, values: torch.Tensor) -> StoredTensor:
+        """Store changed rows, shapes (changed,) and (changed, columns), over a base value."""
+        stored = StoredTensor(tensor=base.value())
+        stored.tensor, stored.base, stored.rows, stored.row_values = None, base, rows, values
+        self._hold(stored)
+        return stored
+
+    def visit(self, stored: Iterable[StoredTensor]) -> None:
+        """Mark values as just used: they are spilled last."""
+        now = next(self._clock)
+        for each in stored:
+            each.visited = now
+
+    def _hold(self, stored: StoredTensor) -> None:
+        stored.visited = next(self._clock)
+        self._held[id(stored)] = stored
+        self.memory_bytes += stored.bytes_in_memory
+
+    def fit(self) -> None:
+        """Move the least recently visited values to disk until the memory budget holds.
+
+        Raises:
+            NotPossible: the disk budget is spent, or the disk refuses; nothing is lost.
+        """
+        if self.memory_bytes <= self.memory_budget:
+            return
+        for stored in sorted(self._held.values(), key=lambda each: each.visited):
+            if self.memory_bytes <= self.memory_budget:
+                return
+            if stored.file is None:
+                self._spill(stored)
+
+    def _spill(self, stored: StoredTensor) -> None:
+        from safetensors.torch import save_file
+
+        size = stored.bytes_in_memory
+        if size == 0:
+            return
+        if self.disk_bytes + size > self.disk_budget:
+            raise NotPossible(
+                f"The history holds {self.memory_bytes / 2**20:.0f} MB in memory and {self.disk_bytes / 2**20:.0f} MB on disk, which is its "
+                "budget; the step was not taken. Make room with session.keep_every(2) or session.forget_branch(name)."
+            )
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="unlearnviz-"))
+            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        file = self._folder / f"{id(stored):x}-{next(self._clock)}.safetensors"
+        parts = {"value": stored.tensor, "rows": stored.rows, "row_values": stored.row_values}
+        try:
+            save_file({name: part.cpu().contiguous() for name, part in parts.items() if part is not None}, str(file))
+        except OSError as error:
+            file.unlink(missing_ok=True)
+            raise NotPossible(
+                f"The history outgrew its memory and could not be moved to disk ({error}); the step was not taken. "
+                "Free some disk, or make room with session.keep_every(2)."
+            ) from error
+        stored.file, stored.tensor, stored.rows, stored.row_values = file, None, None, None
+        stored.bytes_on_disk = file.stat().st_size
+        self.memory_bytes -= size
+        self.disk_bytes += stored.bytes_on_disk
+
+    def keep_only(self, needed: Iterable[StoredTensor]) -> None:
+        """Let go of every value that is not in `needed` and not the base of one that is."""
+        keep: set[int] = set()
+        for each in needed:
+            stored: StoredTensor | None = each
+            while stored is not None:
+                keep.add(id(stored))
+                stored = stored.base
+        for key in [key for key in self._held if key not in keep]:
+            self._drop(self._held.pop(key))
+
+    def discard(self, stored: Iterable[StoredTensor]) -> None:
+        """Let go of values that never became part of the history."""
+        for each in stored:
+            if self._held.pop(id(each), None) is not None:
+                self._drop(each)
+
+    def _drop(self, stored: StoredTensor) -> None:
+        if stored.file is not None:
+            self.disk_bytes -= stored.bytes_on_disk
+            stored.file.unlink(missing_ok=True)
+        self.memory_bytes -= stored.bytes_in_memory
+
+
+def _as_rows(tensor: torch.Tensor, over: StoredTensor) -> StoredTensor | None:
+    """`tensor` as the rows in which it differs from the root of `over`, or None where that would not be smaller."""
+    root = over
+    while root.base is not None:
+        root = root.base
+    if root.is_live or tensor.dim() != 2 or root.shape != tuple(tensor.shape) or root.dtype != tensor.dtype:
+        return None
+    bits = _BITS[tensor.element_size()]
+    changed = (tensor.view(bits) != root.value().view(bits)).any(dim=1).nonzero().squeeze(1)  # by bits: -0.0 is not 0.0
+    if len(changed) * 4 >= tensor.shape[0]:
+        return None
+    stored = StoredTensor(tensor=tensor)
+    stored.tensor, stored.base, stored.rows, stored.row_values = None, root, changed, tensor[changed].clone()
+    return stored

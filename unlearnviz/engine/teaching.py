@@ -1,0 +1,159 @@
+"""Teaching a session's model, and training its twins: the same recipe, with and without some texts."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from unlearnviz.engine.fresh import fresh_weights
+from unlearnviz.engine.history import History
+from unlearnviz.engine.learning import Recipe, train
+from unlearnviz.engine.model import LanguageModel
+from unlearnviz.engine.progress import Progress
+from unlearnviz.engine.twin import Twin
+from unlearnviz.engine.weights import Weights, fingerprint
+from unlearnviz.errors import BadSetting, NotPossible
+
+if TYPE_CHECKING:
+    from unlearnviz.engine.session import Session
+
+LARGEST_CACHED = 64 * 2**20  # bytes of a twin that is worth a place in the user's cache
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """How a model came to know its texts: where it began, and the recipe.
+
+    Exactly one of `initial` (weights before the teaching) and `initial_seed` (of a fresh random start) is given.
+    """
+
+    recipe: Recipe
+    initial: Weights | None = None
+    initial_seed: int | None = None
+
+    def start(self, model: LanguageModel) -> Weights:
+        """The weights before the teaching."""
+        if self.initial is not None:
+            return self.initial
+        return fresh_weights(model, seed=self.initial_seed or 0)
+
+
+def learn(session: Session, epochs: int | None, recipe: Recipe | None) -> Iterator[Progress]:
+    """Train the live model; returns the record of the new step 0. Ended early, weights and history stay as they were."""
+    if epochs is not None and recipe is not None:
+        raise BadSetting("learn() was given both epochs= and recipe=; put the epochs into the recipe.")
+    snapshots = session.snapshots
+    snapshots.check(session.head)
+    chosen = recipe or Recipe.suited_to(session.model, **({} if epochs is None else {"epochs": epochs}))
+    before = session.weights
+    snapshots.secure(before)
+    try:
+        for progress in train(session.model, session.corpus, chosen):
+            session.turn.report(progress)
+            yield progress
+    except BaseException:
+        snapshots.restore(before.stored)
+        raise
+    fresh = session.initial_seed is not None and len(session.history) == 1  # the random start can be made again from its seed
+    session.lineage = Lineage(chosen, initial_seed=session.initial_seed) if fresh else Lineage(chosen, initial=before)
+    session.initial_seed = None
+    session.history = History()
+    session.twins = []
+    session.measurements.clear()
+    snapshots.references = [] if session.lineage.initial is None else [session.lineage.initial]
+    snapshots.reset()
+    return session.history[0]
+
+
+def train_twin(session: Session, seed: int | None) -> Iterator[Progress]:
+    """Train (or find) the model that never saw the forget set; returns the Twin."""
+    lineage = session.lineage
+    if lineage is None:
+        raise NotPossible(
+            "A twin is the same model taught without the forget set, and this session does not know how its model was taught. "
+            "session.learn() teaches it here; until then the never-seen texts are the reference."
+        )
+    left_out = frozenset(passage.id for passage in session.forget if not passage.extra.get("typed"))
+    if not left_out:
+        raise NotPossible("The forget set holds only texts you typed, which the model never learned: it is its own twin.")
+    recipe = lineage.recipe if seed is None else replace(lineage.recipe, seed=seed)
+    ready = next((twin for twin in session.twins if twin.left_out == left_out and twin.seed == recipe.seed), None)
+    if ready is not None:
+        return ready
+    student = _student(session.model, lineage)
+    file = cache_file(student, session, recipe, left_out)
+    weights = _from_cache(file, session)
+    if weights is None:
+        for progress in train(student, session.corpus, recipe, left_out):
+            session.turn.report(progress)
+            yield progress
+        weights = Weights({name: session.snapshots.store.adopt(p) for name, p in student.parameters.items()})
+        _to_cache(file, weights)
+    twin = Twin(weights, left_out, recipe.seed)
+    session.twins.append(twin)
+    session.snapshots.references.append(weights)
+    session.snapshots.store.fit()
+    return twin
+
+
+def _student(model: LanguageModel, lineage: Lineage) -> LanguageModel:
+    """A second model with the weights from before the teaching."""
+    student = LanguageModel(copy.deepcopy(model.module), model.tokenizer, name="twin")
+    start = lineage.start(model)
+    with torch.no_grad():
+        for name, parameter in student.parameters.items():
+            parameter.copy_(start[name])
+    return student
+
+
+def cache_folder() -> Path:
+    """Where twins are kept between sessions: `UNLEARNVIZ_CACHE`, or the user's cache folder."""
+    given = os.environ.get("UNLEARNVIZ_CACHE")
+    return Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "unlearnviz"
+
+
+def cache_file(student: LanguageModel, session: Session, recipe: Recipe, left_out: frozenset[str]) -> Path:
+    """The file of a twin, named by the content of everything that determines it."""
+    content = {
+        "start": fingerprint(student.parameters),
+        "recipe": asdict(recipe),
+        "corpus": session.corpus.digest(),
+        "left_out": sorted(left_out),
+    }
+    return cache_folder() / "twins" / f"{hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()}.safetensors"
+
+
+def _from_cache(file: Path, session: Session) -> Weights | None:
+    if not file.exists():
+        return None
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        tensors = load_file(str(file), device=str(session.model.device))
+    except (SafetensorError, OSError):  # a damaged cache is no cache: the twin is trained again
+        return None
+    return Weights({name: session.snapshots.store.adopt(tensor) for name, tensor in tensors.items()})
+
+
+def _to_cache(file: Path, weights: Weights) -> None:
+    """Keep a twin for the next session; a cache that cannot be written is simply not used."""
+    from safetensors.torch import save_file
+
+    if sum(tensor.numel() * tensor.element_size() for tensor in weights.values()) > LARGEST_CACHED:
+        return
+    part = file.with_suffix(f".{os.getpid()}.part")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, str(part))
+        part.replace(file)
+    except OSError:
+        part.unlink(missing_ok=True)

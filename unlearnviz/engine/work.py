@@ -1,0 +1,69 @@
+"""Work: what a method gets to do one step, and nothing more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from unlearnviz.engine.model import Batch, LanguageModel
+from unlearnviz.engine.weights import Weights
+
+if TYPE_CHECKING:
+    from unlearnviz.engine.corpus import Passage
+
+
+@dataclass
+class Work:
+    """One step's worth of material.
+
+    Attributes:
+        model: the live model; its forward pass sees edits at once.
+        parameters: name -> tensor, the selected ones; edit them in place, without recording gradients.
+        forget: passages to forget.
+        retain: the other passages that the model was taught.
+        generator: seeded randomness on the CPU; use no other.
+        seed: the seed of `generator`.
+        reference: the weights of step 0, read-only.
+        update_norm: the L2 norm of a default update for this selection.
+        state: name -> tensor, what must persist to the next step of the same method (Adam's moments); part of the commit.
+        ledger: what was recorded while the model learned, or None.
+    """
+
+    model: LanguageModel
+    parameters: Mapping[str, torch.Tensor]
+    forget: Sequence[Passage]
+    retain: Sequence[Passage]
+    generator: torch.Generator
+    seed: int
+    reference: Weights
+    update_norm: float
+    state: dict[str, torch.Tensor] = field(default_factory=dict)
+    ledger: Any = None
+
+    def batches(self, passages: Sequence[Passage], batch_size: int = 16) -> Iterator[Batch]:
+        """Endless batches: all passages at once where they fit, else reshuffled passes from the generator."""
+        if len(passages) <= batch_size:
+            whole = self.model.batch([passage.text for passage in passages])
+            while True:
+                yield whole
+        while True:
+            order = torch.randperm(len(passages), generator=self.generator).tolist()
+            for start in range(0, len(order), batch_size):
+                yield self.model.batch([passages[k].text for k in order[start : start + batch_size]])
+
+    def gradient(self, loss: torch.Tensor) -> dict[str, torch.Tensor]:
+        """d loss / d parameter for every selected parameter, detached; zeros where the loss does not depend on it."""
+        names = list(self.parameters)
+        found = torch.autograd.grad(loss, [self.parameters[name] for name in names], allow_unused=True)
+        return {
+            name: torch.zeros_like(self.parameters[name]) if gradient is None else gradient.detach()
+            for name, gradient in zip(names, found, strict=True)
+        }
+
+
+def total_norm(tensors: Mapping[str, torch.Tensor]) -> float:
+    """L2 norm over several tensors together, accumulated in float64."""
+    return float(sum(torch.linalg.vector_norm(t, dtype=torch.float64) ** 2 for t in tensors.values()) ** 0.5)
