@@ -6,7 +6,7 @@ import copy
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ from unlearnviz.engine.weights import Weights, fingerprint
 from unlearnviz.errors import BadSetting, NotPossible
 
 if TYPE_CHECKING:
+    from unlearnviz.engine.corpus import Corpus
     from unlearnviz.engine.session import Session
 
 LARGEST_CACHED = 64 * 2**20  # bytes of a twin that is worth a place in the user's cache
@@ -89,14 +90,11 @@ def train_twin(session: Session, seed: int | None) -> Iterator[Progress]:
     if ready is not None:
         return ready
     student = _student(session.model, lineage)
-    file = cache_file(student, session, recipe, left_out)
-    weights = _from_cache(file, session)
-    if weights is None:
-        for progress in train(student, session.corpus, recipe, left_out):
-            session.turn.report(progress)
-            yield progress
-        weights = Weights({name: session.snapshots.store.adopt(p) for name, p in student.parameters.items()})
-        _to_cache(file, weights)
+    training = train_cached(student, session.corpus, recipe, left_out)
+    for progress in training:
+        session.turn.report(progress)
+        yield progress
+    weights = Weights({name: session.snapshots.store.adopt(p) for name, p in student.parameters.items()})
     twin = Twin(weights, left_out, recipe.seed)
     session.twins.append(twin)
     session.snapshots.references.append(weights)
@@ -120,40 +118,49 @@ def cache_folder() -> Path:
     return Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "unlearnviz"
 
 
-def cache_file(student: LanguageModel, session: Session, recipe: Recipe, left_out: frozenset[str]) -> Path:
-    """The file of a twin, named by the content of everything that determines it."""
+def train_cached(student: LanguageModel, corpus: Corpus, recipe: Recipe, left_out: Collection[str] = ()) -> Iterator[Progress]:
+    """`train`, unless the same training was done before: then its result is read from the cache."""
     content = {
         "start": fingerprint(student.parameters),
         "recipe": asdict(recipe),
-        "corpus": session.corpus.digest(),
+        "corpus": corpus.digest(),
         "left_out": sorted(left_out),
     }
-    return cache_folder() / "twins" / f"{hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()}.safetensors"
+    name = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    file = cache_folder() / "twins" / f"{name}.safetensors"
+    if not _from_cache(file, student):
+        yield from train(student, corpus, recipe, left_out)
+        _to_cache(file, student)
 
 
-def _from_cache(file: Path, session: Session) -> Weights | None:
+@torch.no_grad()
+def _from_cache(file: Path, student: LanguageModel) -> bool:
+    """Load the student's weights from the cache; False where they are not there."""
     if not file.exists():
-        return None
+        return False
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
-        tensors = load_file(str(file), device=str(session.model.device))
+        tensors = load_file(str(file))
     except (SafetensorError, OSError):  # a damaged cache is no cache: the twin is trained again
-        return None
-    return Weights({name: session.snapshots.store.adopt(tensor) for name, tensor in tensors.items()})
+        return False
+    for name, parameter in student.parameters.items():
+        parameter.copy_(tensors[name])
+    return True
 
 
-def _to_cache(file: Path, weights: Weights) -> None:
-    """Keep a twin for the next session; a cache that cannot be written is simply not used."""
+def _to_cache(file: Path, student: LanguageModel) -> None:
+    """Keep trained weights for the next session; a cache that cannot be written is simply not used."""
     from safetensors.torch import save_file
 
-    if sum(tensor.numel() * tensor.element_size() for tensor in weights.values()) > LARGEST_CACHED:
+    tensors = {name: parameter.detach().cpu().contiguous() for name, parameter in student.parameters.items()}
+    if sum(tensor.numel() * tensor.element_size() for tensor in tensors.values()) > LARGEST_CACHED:
         return
     part = file.with_suffix(f".{os.getpid()}.part")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, str(part))
+        save_file(tensors, str(part))
         part.replace(file)
     except OSError:
         part.unlink(missing_ok=True)
