@@ -102,13 +102,13 @@ def test_a_changed_file_is_set_up_again_and_a_touched_one_is_not(clone, name):
     assert clone.run("setup").stdout == ""
     with (clone.folder / name).open("a") as file:
         file.write("# another line\n")
-    assert clone.run("setup").stdout.startswith("Setting up once")
+    assert clone.run("setup").stdout.startswith("Updating .venv: ")
 
 
 def test_a_moved_clone_is_set_up_again(clone):
     clone.run("setup")
     clone.folder = clone.folder.rename(clone.folder.with_name("moved"))
-    assert clone.run("setup").stdout.startswith("Setting up once")
+    assert clone.run("setup").stdout.startswith("Updating .venv: ")
 
 
 def test_a_failed_set_up_shows_why_and_is_repeated(clone):
@@ -145,7 +145,7 @@ def test_success_is_said(clone):
 
 def test_lab_and_bench_pass_their_words_on(clone):
     clone.run("lab", "--no-browser")
-    assert clone.questions()[-1].endswith("notebooks/01-a-first-forgetting.ipynb --no-browser")
+    assert clone.questions()[-1].endswith("/lab/tree/notebooks/01-a-first-forgetting.ipynb --no-browser")
     clone.run("bench", "steps", "--json", "out.json")
     assert clone.questions()[-1] == "-m tests.benchmarks steps --json out.json"
 
