@@ -22,9 +22,16 @@ compared = TokenText(
 said = ipywidgets.Label("nothing chosen"); said.add_class("said")
 shaded.on_click(lambda click: setattr(said, "value", f"{{click['text']}} {{click['value']}}"))
 other = ipywidgets.Button(description="Other")
-other.on_click(lambda _: shaded.update([("now", [(" other", 9.0), (" text", -9.0)])]))
+other.on_click(lambda _: shaded.update([("now", [(" far", 9.0), (" near", -9.0), (" odd", math.nan)])]))
 ipywidgets.VBox([shaded, compared, said, other])
 """
+
+DARK = """() => {
+  const style = document.createElement("style");
+  style.textContent = `.jp-OutputArea, .jp-OutputArea * { --jp-ui-font-color1: white; --jp-border-color1: #888; }
+    .jp-OutputArea { background: #111 !important; }`;
+  document.head.append(style);
+}"""
 
 
 def check(there):
@@ -58,8 +65,8 @@ def check(there):
     assert grave == []
 
     there.button("Other").click()
-    shaded.get_by_text("other").wait_for()
-    assert shaded.locator("[role=option]").count() == 2
+    shaded.get_by_text("far").wait_for()
+    assert shaded.locator("[role=option]").count() == 3
     assert there.errors == []
 
 
@@ -68,6 +75,9 @@ def test_in_jupyterlab_on_a_light_and_on_a_dark_page(lab, tmp_path):
     there.page.locator(".uv-tokens").nth(1).wait_for()
     there.page.screenshot(path=str(tmp_path / "light.png"))
     check(there)
+    there.page.evaluate(DARK)
+    there.page.screenshot(path=str(tmp_path / "dark.png"))
+    assert there.axe(".uv-tokens")[1] == []
     assert there.external == []
 
 

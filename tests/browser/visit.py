@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import axe_playwright_python
+from playwright.sync_api import TimeoutError as TooLate
 
 from tests.browser.servers import TOKEN
 
 AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
 OURS = re.compile(r"(https?|wss?)://(127\.0\.0\.1|localhost)[:/]|data:|blob:|about:|chrome-extension:")
 FONT_AWESOME = "https://cdn.jsdelivr.net/"  # Voila's own page template asks for it
+SENT = "!/\\[ ?\\]/.test(document.querySelector('.jp-CodeCell .jp-InputPrompt').textContent)"  # [*] or [1], not [ ]
 WAIT = 30_000  # milliseconds that a condition may take to become true
 
 
@@ -70,10 +72,20 @@ class Visit:
         self.page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status='idle']")
 
     def run_all(self):
-        """Run all cells; returns when the menu was clicked, not when the cells are done: wait for what they show."""
-        self.page.locator(".jp-Notebook .jp-CodeCell .cm-content").first.click()  # Run All wants the focus
-        self.page.get_by_role("menuitem", name="Run", exact=True).click()
-        self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+        """Run all cells; returns when the first one was sent, not when they are done: wait for what they show.
+
+        JupyterLab forgets the command, about one time in ten, while it is still connecting the notebook to its kernel,
+        although the kernel says that it is idle. A cell that was sent shows so at once: [*].
+        """
+        for _ in range(5):
+            self.page.locator(".jp-Notebook .jp-CodeCell .cm-content").first.click()  # Run All wants the focus
+            self.page.get_by_role("menuitem", name="Run", exact=True).click()
+            self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+            try:
+                return self.page.wait_for_function(SENT, timeout=3_000)
+            except TooLate:
+                continue
+        raise AssertionError("JupyterLab did not run the notebook, asked five times")
 
     def save(self):
         """Save the notebook and wait until it is on disk."""

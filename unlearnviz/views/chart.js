@@ -142,8 +142,12 @@ function render({ model, el }) {
   });
   const themes = new MutationObserver(refresh);
   themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-name", "data-jp-theme-light"] });
-  const size = { format: "png", scale: 2, filename: "chart" };
-  save.addEventListener("click", () => plotly?.downloadImage(plot, { ...size, height: plot.clientHeight, width }));
+  save.addEventListener("click", () => { // on the page's colour: transparent, light letters would be lost elsewhere
+    const colour = getComputedStyle(root).getPropertyValue("--jp-layout-color0").trim() || "white";
+    const layout = { ...plot.layout, paper_bgcolor: plot.layout.paper_bgcolor ?? colour };
+    const size = { format: "png", scale: 2, filename: "chart", width, height: plot.clientHeight };
+    plotly?.downloadImage({ data: plot.data, layout, config: CONFIG }, size);
+  });
   numbers.addEventListener("toggle", table);
   model.on("change:summary", words);
   model.on("change:notice", words);

@@ -13,7 +13,7 @@ function make(tag, className, text) {
 
 function written(value, unit) {
   if (value === null) return "no number";
-  const number = typeof value === "number" ? String(Number(value.toPrecision(4))) : value;
+  const number = typeof value === "number" ? String(Number(value.toPrecision(4))).replace("-", "−") : value;
   return unit ? `${number} ${unit}` : number;
 }
 
@@ -31,14 +31,16 @@ function shade(value, [low, middle, high]) {
 function legend(model) {
   const [low, middle, high] = model.get("scale");
   const place = make("p", "uv-tokens-legend");
-  const bar = make("span", "uv-tokens-bar");
-  bar.style.background =
-    `linear-gradient(to right, rgba(${BLUE}, ${DEEPEST}), rgba(${BLUE}, 0), rgba(${ORANGE}, 0), rgba(${ORANGE}, ${DEEPEST}))`;
-  bar.setAttribute("aria-hidden", "true");
-  const ends = `${written(low, "")} or less (blue), ${written(middle, "")} in the middle, ${written(high, "")} or more (orange)`;
+  const half = (from, to) => {
+    const bar = make("span", "uv-tokens-bar");
+    bar.style.background = `linear-gradient(to right, rgba(${from}), rgba(${to}))`;
+    bar.setAttribute("aria-hidden", "true");
+    return bar;
+  };
   const name = [model.get("label"), model.get("unit") && `in ${model.get("unit")}`].filter(Boolean).join(", ");
-  place.append(make("span", "", name ? `${name}: ` : ""), make("span", "", written(low, "")), bar);
-  place.append(make("span", "", written(high, "")), make("span", "uv-tokens-aside", ends));
+  place.append(make("span", "", name ? `${name}:` : "scale:"), make("span", "", `${written(low, "")} or less`));
+  place.append(half(`${BLUE}, ${DEEPEST}`, `${BLUE}, 0`), make("span", "", written(middle, "")));
+  place.append(half(`${ORANGE}, 0`, `${ORANGE}, ${DEEPEST}`), make("span", "", `${written(high, "")} or more`));
   return place;
 }
 
