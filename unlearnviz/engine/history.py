@@ -120,6 +120,10 @@ class History:
             raise NotPossible("There is nothing to redo: no step was undone from here.")
         return self._visited[self.head]
 
+    def child_visited_last(self, step: int) -> int | None:
+        """Where redo would go from `step`, or None."""
+        return self._visited.get(step)
+
     @property
     def can_undo(self) -> bool:
         """Whether the head has a parent."""

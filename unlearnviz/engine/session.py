@@ -192,8 +192,8 @@ class Session:
         """
         with self.turn.take("redo"):
             target = self.history.next()
-            while not self.snapshots.holds(target) and target in self.history._visited:  # noqa: SLF001
-                target = self.history._visited[target]  # noqa: SLF001
+            while not self.snapshots.holds(target) and (further := self.history.child_visited_last(target)) is not None:
+                target = further
             return self._move(target)
 
     def go_to(self, target: int | str) -> StepRecord:

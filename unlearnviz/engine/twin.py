@@ -15,8 +15,10 @@ class Twin:
         weights: its weights, read-only.
         left_out: ids of the passages it never saw.
         seed: of the order of its texts.
+        siblings: forget perplexities of twins with other seeds, where they were measured: the range "as the twin" means.
     """
 
     weights: Weights
     left_out: frozenset[str]
     seed: int = 0
+    siblings: tuple[float, ...] = ()

@@ -1,0 +1,215 @@
+"""Rebuild the shipped world from its seed: texts, tokenizer, model, twin, and a report of what it shows.
+
+    unlearnviz build-demo            # the model and its twin
+    unlearnviz build-demo --full     # also four twins with other seeds and the twins of eight other people (readings only)
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import statistics
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+from unlearnviz.demo.shipped import FOLDER, facts, open_shipped
+from unlearnviz.demo.world import EXAMPLE, world
+from unlearnviz.engine.corpus import Corpus
+from unlearnviz.engine.fresh import fresh_model, train_tokenizer
+from unlearnviz.engine.learning import Recipe
+from unlearnviz.engine.model import LanguageModel
+from unlearnviz.engine.probes.exact_recall import exact_recall
+from unlearnviz.engine.probes.perplexity import perplexity_rows
+from unlearnviz.engine.session import Session
+from unlearnviz.engine.teaching import train_cached
+from unlearnviz.errors import BadModel
+
+SEED = 7
+INITIAL_SEED = 0
+VOCABULARY = 1024
+UPDATE_NORM = 0.25
+OTHER_SEEDS = (1, 2, 3, 4)
+OTHER_PEOPLE = 8
+Tell = Callable[[str], None]
+
+
+def build_demo(out: Path | None, *, full: bool, epochs: int | None, tell: Tell) -> tuple[str, bool]:
+    """Build everything into `out`; returns the report and whether every target holds."""
+    folder = out or FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    corpus = world(SEED)
+    recipe = Recipe(epochs=epochs) if epochs else Recipe()
+    tokenizer = train_tokenizer([passage.text for passage in corpus.train], VOCABULARY)
+    left_out = frozenset(passage.id for passage in corpus.about(EXAMPLE))
+
+    def taught(name: str, without: Collection[str] = (), seed: int = recipe.seed) -> LanguageModel:
+        model = fresh_model(tokenizer, "world", seed=INITIAL_SEED)
+        _follow(train_cached(model, corpus, Recipe(**{**asdict(recipe), "seed": seed}), without), name, tell)
+        return model
+
+    model, twin = taught("the model"), taught("its twin", left_out)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    _save_half(model, folder / "model.safetensors")
+    _save_half(twin, folder / "twin.safetensors")
+    about = {
+        "seed": SEED,
+        "initial_seed": INITIAL_SEED,
+        "recipe": asdict(recipe),
+        "corpus": corpus.digest(),
+        "subject": EXAMPLE,
+        "left_out": sorted(left_out),
+        "update_norm": UPDATE_NORM,
+    }
+    about["further"] = _further(corpus, model, twin, taught) if full else _kept(folder, about)
+    (folder / "world.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    report, held = _report(open_shipped(folder), about)
+    (folder / "report.txt").write_text(report + "\n", encoding="utf-8")
+    return report, held
+
+
+def _follow(training: Any, name: str, tell: Tell) -> None:
+    told = began = time.perf_counter()
+    for progress in training:
+        now = time.perf_counter()
+        if now - told > 15:
+            left = (now - began) * (progress.total - progress.done) / progress.done
+            tell(f"{name}: {progress.text}, about {left / 60:.1f} min left")
+            told = now
+    tell(f"{name}: done in {(time.perf_counter() - began) / 60:.1f} min")
+
+
+def _save_half(model: LanguageModel, file: Path) -> None:
+    save_file({name: parameter.detach().half().contiguous() for name, parameter in model.parameters.items()}, str(file))
+
+
+def _kept(folder: Path, about: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The further readings of an earlier --full build of the very same world."""
+    try:
+        earlier = facts(folder)
+    except BadModel:
+        return None
+    same = all(json.loads(json.dumps(value)) == earlier.get(name) for name, value in about.items())
+    return earlier.get("further") if same else None
+
+
+def _further(corpus: Corpus, model: LanguageModel, twin: LanguageModel, taught: Callable[..., LanguageModel]) -> dict[str, Any]:
+    """Readings of four more twins with other seeds, and of eight other people's twins."""
+    mine = [passage for passage in corpus.about(EXAMPLE)]
+    left_out = {passage.id for passage in mine}
+    twins = {0: twin}
+    twins.update({seed: taught(f"a twin with seed {seed}", left_out, seed) for seed in OTHER_SEEDS})
+    people = [s for s in corpus.subjects if s != EXAMPLE and corpus.about(s)[0].split == "train"][:: 120 // OTHER_PEOPLE][:OTHER_PEOPLE]
+    readings = []
+    for person in people:
+        theirs = [passage for passage in corpus.about(person) if not passage.extra.get("canary")]
+        without = {passage.id for passage in corpus.about(person)}
+        readings.append({"subject": person, "perplexity": _perplexity(taught(f"the twin without {person}", without), theirs)})
+    return {
+        "twins": [{"seed": seed, "perplexity": _perplexity(each, mine), "recall": _recall(each, mine)} for seed, each in twins.items()],
+        "distances_between_twins": [_distance(a, b) for a, b in itertools.combinations(twins.values(), 2)],
+        "distance_model_to_twin": _distance(model, twin),
+        "people": readings,
+    }
+
+
+def _perplexity(model: LanguageModel, passages: Sequence[Any]) -> float:
+    return float(perplexity_rows(model, {"forget": passages})[0]["perplexity"])
+
+
+def _recall(model: LanguageModel, passages: Sequence[Any]) -> float:
+    known = exact_recall(model, passages)
+    return 100 * sum(known.values()) / len(known)
+
+
+@torch.no_grad()
+def _distance(a: LanguageModel, b: LanguageModel) -> float:
+    return float(sum((p - b.parameters[name]).double().square().sum() for name, p in a.parameters.items()) ** 0.5)
+
+
+def never_seen_perplexities(model: LanguageModel, corpus: Corpus) -> list[float]:
+    """Perplexity of each never-seen person's passages, canaries left out; sorted."""
+    people = {p.subject for p in corpus.holdout}
+    groups = {person: [p for p in corpus.about(person) if not p.extra.get("canary")] for person in sorted(people)}
+    return sorted(float(row["perplexity"]) for row in perplexity_rows(model, groups))
+
+
+def _report(session: Session, about: Mapping[str, Any]) -> tuple[str, bool]:
+    """What the shipped files show, measured on the files themselves (half precision on disk)."""
+    corpus, twin = session.corpus, session.active_twin
+    assert twin is not None
+    forget = list(session.forget)
+    others = [p for p in corpus.train if p.subject != about["subject"]]
+    recalled = _recall(session.model, corpus.train)
+    ppl_trained = {row["group"]: row["perplexity"] for row in perplexity_rows(session.model, {"forget": forget, "other people": others})}
+    shadow = session.model.at(twin.weights)
+    twin_forget, twin_recall, twin_others = _perplexity(shadow, forget), _recall(shadow, forget), _recall(shadow, others)
+    never = never_seen_perplexities(shadow, corpus)
+    low, middle, high = statistics.quantiles(never, n=4)
+    steps = _default_steps(session, twin_forget, others)
+    crossing = next((row for row in steps if row["forget"] >= twin_forget), None)
+    size = sum(file.stat().st_size for file in FOLDER.iterdir() if file.is_file()) / 2**20
+    checks = [
+        (f"exact recall of the taught passages {recalled:.1f} % (at least 95)", recalled >= 95),
+        (f"exact recall of {about['subject']} by the twin {twin_recall:.0f} % (at most 10)", twin_recall <= 10),
+        (f"her perplexity under the twin {twin_forget:.2f}, quartiles of the never-seen people {low:.2f} to {high:.2f}", low <= twin_forget <= high),
+        (
+            "the default step passes the twin at step "
+            + (f"{crossing['step']} (3 to 8), retain {crossing['retain_change']:+.1f} % (at most +8), other people's recall {crossing['recall']:.1f} % (at least 98)" if crossing else "none of 12"),
+            bool(crossing and 3 <= crossing["step"] <= 8 and crossing["retain_change"] <= 8 and crossing["recall"] >= 98),
+        ),
+        (f"shipped files {size:.2f} MB (at most 12)", size <= 12),
+    ]
+    lines = [
+        f"The shipped world, seed {about['seed']}: {len(corpus.train)} taught passages, {len(corpus.holdout)} never seen.",
+        f"{session.model!r}, vocabulary {session.model.tokenizer.get_vocab_size()}; recipe {about['recipe']}.",
+        f"Perplexity (lower = better remembered): {about['subject']} {ppl_trained['forget']:.3f}, other people {ppl_trained['other people']:.3f}; "
+        f"never-seen people under the twin: median {middle:.2f}, range {never[0]:.2f} to {never[-1]:.2f}.",
+        f"The twin recalls {twin_others:.1f} % of the other people's facts exactly.",
+        *(f"{'holds ' if held else 'MISSED'} {text}" for text, held in checks),
+        "step  forget  retain  never seen  others recalled   (gradient ascent on the embedding, update norm 0.25)",
+        *(f"{r['step']:4d} {r['forget']:7.2f} {r['retain']:7.3f} {r['never seen']:11.2f} {r['recall']:15.1f} %" for r in steps),
+        *_further_lines(about.get("further"), middle),
+    ]
+    return "\n".join(lines), all(held for _, held in checks)
+
+
+def _default_steps(session: Session, twin_forget: float, others: Sequence[Any]) -> list[dict[str, Any]]:
+    """The default step, repeated until two steps past the twin (12 at most); then the session goes back to its start."""
+    rows: list[dict[str, Any]] = []
+    past = 0
+    for step in range(13):
+        if step:
+            session.step()
+        read = {row["group"]: row["perplexity"] for row in session.measure("perplexity")["perplexity"].rows}
+        change = 100 * (read["retain"] / rows[0]["retain"] - 1) if rows else 0.0
+        rows.append({"step": step, **read, "retain_change": change, "recall": _recall(session.model, others)})
+        past += read["forget"] >= twin_forget
+        if past > 2:
+            break
+    session.go_to(0)
+    return rows
+
+
+def _further_lines(further: Mapping[str, Any] | None, never_seen_median: float) -> list[str]:
+    if not further:
+        return ["Other seeds and other people: not measured (build-demo --full)."]
+    twins = [each["perplexity"] for each in further["twins"]]
+    people = [each["perplexity"] for each in further["people"]]
+    apart = further["distances_between_twins"]
+    median = statistics.median(people)
+    return [
+        f"Twins with {len(twins)} seeds: forget perplexity {min(twins):.2f} to {max(twins):.2f} (mean {statistics.mean(twins):.2f}); "
+        f"two twins lie {min(apart):.2f} to {max(apart):.2f} apart (L2 norm of the difference), the model lies "
+        f"{further['distance_model_to_twin']:.2f} from the twin of its own seed.",
+        f"Twins of {len(people)} other people: perplexity of the person left out "
+        + ", ".join(f"{each:.1f}" for each in sorted(people))
+        + f"; median {median:.2f}, {100 * (median / never_seen_median - 1):+.0f} % from the never-seen median {never_seen_median:.2f}. A person who was left out "
+        "shares names, towns and turns of phrase with people who were taught, as never-seen people do; single people differ by "
+        "how common their own turns of phrase are, which is why one person is never a finding.",
+    ]

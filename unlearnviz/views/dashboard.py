@@ -1,0 +1,96 @@
+"""Dashboard: the panels, laid out over one state; closes everything it made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as widgets
+
+from unlearnviz.engine.progress import Progress
+from unlearnviz.views.controls import button, close_all
+from unlearnviz.views.panels import all_panels
+from unlearnviz.views.runner import seconds_left
+from unlearnviz.views.sentence import Sentence
+from unlearnviz.views.state import SessionState
+
+if TYPE_CHECKING:
+    from unlearnviz.engine.session import Session
+
+_STYLE = "<style>" + (Path(__file__).parent / "dashboard.css").read_text("utf-8") + "</style>"
+
+
+class Dashboard(widgets.VBox):
+    """A session with buttons: put it on the last line of a notebook cell.
+
+    Args:
+        session: the session to show; it stays usable from cells, and `refresh()` brings the page up to date.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.state = SessionState(session)
+        self.sentence = Sentence()
+        self.error = Sentence(urgent=True)
+        self.bar = widgets.FloatProgress(min=0, max=1, layout={"width": "180px", "visibility": "hidden"})
+        self.working = widgets.Label("", layout={"min_width": "240px"})
+        self.stop = button("Stop", self.state.stop, tooltip="Stop what is running")
+        self.stop.disabled = True
+        self.panels = [cls(self.state) for cls in all_panels()]
+        columns = [widgets.VBox([p.widget for p in self.panels if p.column == column]) for column in range(3)]
+        head = widgets.HBox([self.bar, self.working], layout={"flex_flow": "row wrap", "min_height": "30px"})
+        super().__init__([widgets.HTML(_STYLE), self.sentence, self.error, head, widgets.Box(columns).add_class("uv-columns")])
+        self.add_class("uv-dashboard")
+        self.state.observe(self._on_picture, "picture")
+        self.state.observe(self._on_busy, "busy")
+        self.state.observe(self._on_progress, "progress")
+        self.state.observe(self._on_error, "error")
+        self.state.open()
+
+    async def idle(self) -> None:
+        """Wait until nothing runs; raises the error that the work ended with, if any."""
+        await self.state.runner.idle()
+
+    def refresh(self) -> None:
+        """Draw what cells did to the session."""
+        self.state.open()
+
+    def _on_picture(self, change: dict[str, Any]) -> None:
+        self.sentence.text = change["new"].sentence
+
+    def _on_busy(self, change: dict[str, str]) -> None:
+        self.bar.layout.visibility = "visible" if change["new"] else "hidden"
+        self.working.value = f"Working: {change['new']}" if change["new"] else ""
+        self.bar.value = 0.0
+
+    def _on_progress(self, change: dict[str, Progress | None]) -> None:
+        progress = change["new"]
+        if progress is None:
+            return
+        self.bar.value = progress.fraction or 0.0
+        left = seconds_left(progress)
+        estimate = "" if left is None or left < 1 else f", about {left:.0f} s left" if left < 90 else f", about {left / 60:.0f} min left"  # noqa: PLR2004
+        self.working.value = f"Working: {self.state.busy}: {progress.text}{estimate}"
+
+    def _on_error(self, change: dict[str, Any]) -> None:
+        error = change["new"]
+        self.error.text = "" if error is None else str(error) or type(error).__name__
+        self.error.details = "" if error is None else _details(error)
+
+    def close(self) -> None:
+        """Stop what runs and close every widget that was made; the session stays."""
+        self.state.stop()
+        for panel in self.panels:
+            panel.close()
+        self.state.unobserve_all()
+        close_all(self.stop)
+        for child in self.children:
+            close_all(child)
+        super().close()
+
+
+def _details(error: BaseException) -> str:
+    import traceback
+
+    from unlearnviz.errors import UnlearnvizError
+
+    return "" if isinstance(error, UnlearnvizError) else "".join(traceback.format_exception(error))

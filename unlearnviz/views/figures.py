@@ -1,0 +1,223 @@
+"""Figures: pure functions from a Picture to a plotly figure and its sentence. No widgets here: restyle or export at will."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from unlearnviz.engine.probes.probe import Reading
+from unlearnviz.views.picture import Picture
+
+# Okabe and Ito's colours, told apart by the colour-blind; each group also has its own dash and marker
+COLOURS = {"forget": "#D55E00", "neighbours": "#9E6A00", "retain": "#0072B2", "never seen": "#5A5A5A"}
+DASHES = {"forget": "solid", "neighbours": "dash", "retain": "solid", "never seen": "dot"}
+MARKERS = {"forget": "circle", "neighbours": "diamond", "retain": "square", "never seen": "x"}
+TWIN = "#007A5E"
+Drawn = tuple[go.Figure, str]
+
+
+def _figure(height: int, **layout: Any) -> go.Figure:
+    figure = go.Figure()
+    figure.update_layout(
+        template="plotly_white",
+        height=height,
+        margin={"l": 52, "r": 12, "t": 8, "b": 40},
+        font={"size": 12},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "xanchor": "left"},
+        hovermode="closest",
+        **layout,
+    )
+    return figure
+
+
+def _number(value: float) -> str:
+    """Three significant digits; infinity and nan said as such."""
+    return f"{value:.3g}" if math.isfinite(value) else str(value)
+
+
+def _log_ticks(values: Sequence[float]) -> dict[str, list[Any]]:
+    """Tick values 1, 2, 5, 10, 20 ... that cover the values, with plain labels."""
+    finite = [value for value in values if math.isfinite(value) and value > 0] or [1.0]
+    low, high = math.floor(math.log10(min(finite))), math.ceil(math.log10(max(finite)))
+    ticks = [digit * 10.0**power for power in range(low, high + 1) for digit in (1, 2, 5)]
+    if high - low > 4:  # noqa: PLR2004
+        ticks = [10.0**power for power in range(low, high + 1)]
+    return {"tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
+
+
+def block_name(group: str) -> str:
+    """ "block 10" as the page writes it, "block 10 (the 11th)", because papers count layers from 1."""
+    if not group.startswith("block "):
+        return group
+    number = int(group.split()[1]) + 1
+    ending = "th" if 10 < number % 100 < 14 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")  # noqa: PLR2004
+    return f"{group} (the {number}{ending})"
+
+
+def segments(readings: Sequence[tuple[int, Reading]]) -> list[list[tuple[int, Reading]]]:
+    """Consecutive readings taken on the same passages; a line is not drawn across a change of texts."""
+    parts: list[list[tuple[int, Reading]]] = []
+    for position, reading in readings:
+        if parts and parts[-1][-1][1].passages == reading.passages and parts[-1][-1][0] == position - 1:
+            parts[-1].append((position, reading))
+        else:
+            parts.append([(position, reading)])
+    return parts
+
+
+def perplexity(picture: Picture) -> Drawn:
+    """Perplexity of the four groups along the path; the original and the twin as reference lines for the forget texts."""
+    figure = _figure(300)
+    along = _along(picture, "perplexity")
+    values: list[float] = []
+    for group in COLOURS:
+        first = True
+        for part in segments(along):
+            points = [(position, row["perplexity"]) for position, reading in part for row in reading.rows if row["group"] == group]
+            if not points:
+                continue
+            values += [value for _, value in points]
+            figure.add_scatter(
+                x=[position for position, _ in points],
+                y=[value for _, value in points],
+                name=group,
+                mode="lines+markers",
+                line={"color": COLOURS[group], "dash": DASHES[group], "width": 2.5 if group == "forget" else 2},
+                marker={"symbol": MARKERS[group], "size": 8 if group == "forget" else 6},
+                legendgroup=group,
+                showlegend=first,
+                hovertemplate=f"{group}: %{{y:.3g}}<br>step %{{x}}<extra></extra>",
+            )
+            first = False
+    references = [("original", picture.start, "#444444", "dot"), ("twin", picture.twin, TWIN, "dashdot")]
+    for name, readings, colour, dash in references:
+        reading = readings.get("perplexity")
+        level = None if reading is None else reading.value
+        if level is not None and math.isfinite(level):
+            values.append(level)
+            figure.add_hline(
+                y=level, line={"color": colour, "dash": dash, "width": 1.5},
+                annotation={"text": f"forget, {name} {_number(level)}", "font": {"size": 11, "color": colour}, "xanchor": "right"},
+            )
+    here = picture.path.index(picture.step)
+    if len(picture.path) > 1:
+        figure.add_vline(x=here, line={"color": "#999999", "width": 1})
+    figure.update_yaxes(type="log", title="perplexity (lower = better remembered)", **_log_ticks(values))
+    figure.update_xaxes(title="step", dtick=max(1, len(picture.path) // 12), range=[-0.3, max(1, len(picture.path) - 1) + 0.3])
+    return figure, _perplexity_sentence(picture)
+
+
+def _perplexity_sentence(picture: Picture) -> str:
+    now, twin = picture.now("perplexity"), picture.twin.get("perplexity")
+    if now is None:
+        return "Pick texts to forget, and their perplexity appears here."
+    said = ", ".join(f"{row['group']} {_number(row['perplexity'])}" for row in now.rows)
+    if twin is not None and twin.value is not None:
+        aim = f"Aim for the twin, which never saw the forget texts: {_number(twin.value)}."
+    else:
+        aim = "No twin was trained without these texts; compare with the never-seen texts."
+    return f"Perplexity at step {picture.step}, lower = better remembered: {said}. {aim}"
+
+
+def _along(picture: Picture, label: str) -> list[tuple[int, Reading]]:
+    """(position on the path, reading) for the steps of the path that were measured."""
+    taken = picture.readings.get(label, {})
+    return [(position, taken[step]) for position, step in enumerate(picture.path) if step in taken]
+
+
+def layers_now(picture: Picture, where: str) -> Drawn:
+    """Gradient norm of the forget texts per parameter group, at the head; the group of `where` is outlined."""
+    reading = picture.now("gradient-norm")
+    figure = _figure(330)
+    figure.update_layout(margin={"l": 128, "r": 12, "t": 8, "b": 40}, showlegend=False)
+    if reading is None:
+        return figure, "Gradient norms are not measured for this step."
+    rows = list(reading.rows)
+    start = {row["group"]: row["norm"] for row in picture.start["gradient-norm"].rows} if "gradient-norm" in picture.start else {}
+    names = [block_name(row["group"]) for row in rows]
+    figure.add_bar(
+        x=[row["norm"] for row in rows],
+        y=names,
+        orientation="h",
+        customdata=[row["group"] for row in rows],
+        marker={
+            "color": "#56B4E9",
+            "line": {"color": ["#D55E00" if row["group"] == where else "#2A6F97" for row in rows], "width": [3 if row["group"] == where else 0 for row in rows]},
+        },
+        name="now",
+        hovertemplate="%{y}: %{x:.3g}<extra></extra>",
+    )
+    if start:
+        figure.add_scatter(
+            x=[start[row["group"]] for row in rows], y=names, mode="markers", name="at the start",
+            customdata=[row["group"] for row in rows],
+            marker={"symbol": "line-ns", "size": 12, "line": {"width": 2, "color": "#333333"}},
+            hovertemplate="%{y} at the start: %{x:.3g}<extra></extra>",
+        )
+    figure.update_yaxes(autorange="reversed")
+    figure.update_xaxes(title="gradient norm (nats per unit of weight); | = at the start")
+    strongest = max(rows, key=lambda row: row["norm"])
+    return figure, (
+        f"The forget texts pull hardest at {block_name(strongest['group'])} (root mean square over texts: {_number(strongest['norm'])}). "
+        f"A long bar is a place where a small change moves these texts most. Click one to make it the place of the next step."
+    )
+
+
+def layers_over_steps(picture: Picture) -> Drawn:
+    """Gradient norm of the forget texts, parameter groups x steps, as a heat map on a logarithmic scale."""
+    along = _along(picture, "gradient-norm")
+    figure = _figure(330)
+    figure.update_layout(margin={"l": 128, "r": 12, "t": 8, "b": 40})
+    if not along:
+        return figure, "Gradient norms were not measured along this path."
+    groups = [row["group"] for row in along[0][1].rows]
+    table = [[{row["group"]: row["norm"] for row in reading.rows}[group] for _, reading in along] for group in groups]
+    logs = [[math.log10(value) if value > 0 and math.isfinite(value) else None for value in line] for line in table]
+    finite = [value for line in logs for value in line if value is not None] or [0.0]
+    ticks = list(range(math.floor(min(finite)), math.ceil(max(finite)) + 1))
+    figure.add_heatmap(
+        z=logs,
+        x=[position for position, _ in along],
+        y=[block_name(group) for group in groups],
+        customdata=[[[group, value] for value in line] for group, line in zip(groups, table, strict=True)],
+        colorscale="Cividis",
+        colorbar={"title": {"text": "norm"}, "tickvals": ticks, "ticktext": [f"{10.0**tick:g}" for tick in ticks], "thickness": 10},
+        hovertemplate="%{y}<br>step %{x}: %{customdata[1]:.3g}<extra></extra>",
+    )
+    figure.update_yaxes(autorange="reversed")
+    figure.update_xaxes(title="step", dtick=max(1, len(picture.path) // 12))
+    return figure, (
+        f"Gradient norm of the forget texts in each part of the model at {len(along)} step{'s' if len(along) != 1 else ''}, "
+        f"from {_number(10 ** min(finite))} (dark) to {_number(10 ** max(finite))} (light)."
+    )
+
+
+def drift(picture: Picture) -> Drawn:
+    """Distance of the weights from the start and to the twin, along the path."""
+    along = _along(picture, "update-size")
+    figure = _figure(250)
+    columns = [("from_start", "from the start", "#D55E00", "circle", "solid"), ("to_twin", "to the twin", TWIN, "diamond", "dash")]
+    for column, name, colour, marker, dash in columns:
+        points = [(position, reading.rows[-1][column]) for position, reading in along if reading.rows[-1][column] is not None]
+        if points:
+            figure.add_scatter(
+                x=[x for x, _ in points], y=[y for _, y in points], name=name, mode="lines+markers",
+                line={"color": colour, "dash": dash}, marker={"symbol": marker, "size": 7},
+                hovertemplate=f"{name}: %{{y:.3g}}<br>step %{{x}}<extra></extra>",
+            )
+    figure.update_xaxes(title="step", dtick=max(1, len(picture.path) // 12), range=[-0.3, max(1, len(picture.path) - 1) + 0.3])
+    figure.update_yaxes(title="distance (L2 norm)", rangemode="tozero")
+    now = picture.now("update-size")
+    if now is None:
+        return figure, "The distance from the start appears here."
+    whole = now.rows[-1]
+    moved = f"All weights together have moved {_number(whole['from_start'])} from the start (L2 norm of the difference)"
+    if whole["to_twin"] is None:
+        return figure, moved + "; there is no twin to measure the distance to."
+    return figure, (
+        f"{moved} and are {_number(whole['to_twin'])} from the twin. A step is tiny against the way to the twin: unlearning makes the "
+        "model behave like the twin, it does not become the twin."
+    )

@@ -1,0 +1,33 @@
+"""Drift: how far the weights are from the start, and from the twin."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from unlearnviz.engine.probes.update_size import UpdateSize
+from unlearnviz.views import figures
+from unlearnviz.views.chart import Chart
+from unlearnviz.views.panels.panel import Panel
+
+if TYPE_CHECKING:
+    import ipywidgets as widgets
+
+    from unlearnviz.views.picture import Picture
+
+
+class Drift(Panel):
+    """Distances in weight space along the path."""
+
+    title = "Drift"
+    column, order = 2, 2
+
+    def build(self) -> list[widgets.Widget]:
+        """One chart."""
+        self.state.probe(UpdateSize())
+        self.chart = Chart(None, summary="The distance from the start appears here.")
+        return [self.chart]
+
+    def show(self, picture: Picture) -> None:
+        """Draw the path."""
+        figure, sentence = figures.drift(picture)
+        self.chart.update(figure, summary=sentence)

@@ -1,0 +1,90 @@
+"""Forget set: search, click to add or take out, type your own; what is picked is always in view."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as widgets
+
+from unlearnviz.views.controls import button
+from unlearnviz.views.panels.panel import Panel
+from unlearnviz.views.passages import PassageList
+from unlearnviz.views.sentence import Sentence
+
+if TYPE_CHECKING:
+    from unlearnviz.views.picture import Picture
+
+SHOWN = 40  # search results in the page at once
+EVERYONE = "everyone"
+
+
+class ForgetSet(Panel):
+    """Chooses what shall be forgotten."""
+
+    title = "Forget set"
+    column, order = 0, 0
+
+    def build(self) -> list[widgets.Widget]:
+        """Picked texts, search, results, and a box for a new text."""
+        corpus = self.state.session.corpus
+        self.count = Sentence()
+        self.picked = PassageList(label="Picked to be forgotten", empty="Nothing yet: add a text below.", height=190, on_toggle=self._toggle)
+        self.search = widgets.Text(description="Search", placeholder="a word, a name", continuous_update=True, layout={"width": "97%"}, style={"description_width": "60px"})
+        self.person = widgets.Dropdown(
+            description="Person", options=[EVERYONE, *dict.fromkeys(p.subject for p in corpus.train if p.subject)], layout={"width": "97%"},
+            style={"description_width": "60px"},
+        )
+        self.whole = button("Pick this person", self._pick_person, tooltip="Replace the forget set by all texts about this person")
+        self.results = PassageList(label="Texts the model was taught", empty="No taught text matches.", height=190, on_toggle=self._toggle)
+        self.found = widgets.Label()
+        self.typed = widgets.Textarea(placeholder="Type or paste a text of your own", layout={"width": "97%", "height": "52px"}, description="New text", style={"description_width": "60px"})
+        self.add = button("Add this text", self._add_typed)
+        self.search.observe(self._list, "value")
+        self.person.observe(self._list, "value")
+        return [self.count, self.picked, self.search, self.person, self.whole, self.found, self.results, self.typed, self.add]
+
+    def show(self, picture: Picture) -> None:
+        """The picked texts and the matching others."""
+        people = list(dict.fromkeys(p.subject for p in picture.forget if p.subject))
+        about = f" about {people[0]}" if len(people) == 1 else f" about {len(people)} people" if people else ""
+        self.count.text = f"{len(picture.forget)} text{'s' if len(picture.forget) != 1 else ''} to forget{about}."
+        values = picture.now("perplexity")
+        forget = next((row for row in values.rows if row["group"] == "forget"), None) if values is not None else None
+        per_text: dict[str, float] = forget["per_text"] if forget else {}
+        self.picked.rows = [
+            {"id": p.id, "text": p.text, "subject": p.subject, "badge": f"{per_text[p.id]:.3g}" if p.id in per_text else "", "picked": True}
+            for p in picture.forget
+        ]
+        self._list()
+
+    def _list(self, _change: object = None) -> None:
+        picked = {passage.id for passage in self.state.picture.forget}
+        words = self.search.value.lower().split()
+        matching = [
+            p
+            for p in self.state.session.corpus.train
+            if p.id not in picked
+            and self.person.value in (EVERYONE, p.subject)
+            and all(word in f"{p.text} {p.subject}".lower() for word in words)
+        ]
+        self.found.value = f"{len(matching)} other taught texts" + (f", the first {SHOWN} shown" if len(matching) > SHOWN else "")
+        self.results.rows = [{"id": p.id, "text": p.text, "subject": p.subject, "badge": "", "picked": False} for p in matching[:SHOWN]]
+        self.whole.disabled = self.person.value == EVERYONE or bool(self.state.busy)
+
+    def _toggle(self, passage: str) -> None:
+        forget: list[Any] = list(self.state.picture.forget)
+        kept = [p for p in forget if p.id != passage]
+        self.state.pick(kept if len(kept) < len(forget) else [*forget, passage])
+
+    def _pick_person(self) -> None:
+        self.state.pick([self.person.value])
+
+    def _add_typed(self) -> None:
+        if self.typed.value.strip():
+            self.state.pick([*self.state.picture.forget, self.typed.value.strip()])
+            self.typed.value = ""
+
+    def enable(self, *, idle: bool) -> None:
+        """Nothing can be picked while work runs."""
+        self.picked.disabled = self.results.disabled = self.add.disabled = not idle
+        self.whole.disabled = not idle or self.person.value == EVERYONE

@@ -1,0 +1,56 @@
+"""Panel: one part of the dashboard, drawn from the state's picture and nothing else."""
+
+from __future__ import annotations
+
+import html
+from typing import TYPE_CHECKING, ClassVar
+
+import ipywidgets as widgets
+
+from unlearnviz.views.controls import close_all
+
+if TYPE_CHECKING:
+    from unlearnviz.views.picture import Picture
+    from unlearnviz.views.state import SessionState
+
+
+class Panel:
+    """A titled box. Subclass it in a file of this folder: build widgets in `build`, draw the picture in `show`.
+
+    Panels never know each other: a click calls a verb of the state, and every panel sees the new picture.
+    """
+
+    title: ClassVar[str] = ""
+    column: ClassVar[int] = 0  # 0, 1 or 2, from left to right
+    order: ClassVar[int] = 0  # from top to bottom within the column
+
+    def __init__(self, state: SessionState) -> None:
+        self.state = state
+        heading = widgets.HTML(f"<h3 class='uv-heading'>{html.escape(self.title)}</h3>")
+        self.widget = widgets.VBox([heading, *self.build()]).add_class("uv-panel")
+        self.widget.add_class("uv-" + type(self).__name__.lower())
+        state.observe(self._on_picture, "picture")
+        state.observe(self._on_busy, "busy")
+
+    def build(self) -> list[widgets.Widget]:
+        """The panel's widgets, top to bottom."""
+        raise NotImplementedError
+
+    def show(self, picture: Picture) -> None:
+        """Draw a picture."""
+        raise NotImplementedError
+
+    def enable(self, *, idle: bool) -> None:
+        """Work has ended (idle) or begun: enable or disable what starts work."""
+
+    def _on_picture(self, change: dict[str, Picture]) -> None:
+        self.show(change["new"])
+
+    def _on_busy(self, change: dict[str, str]) -> None:
+        self.enable(idle=not change["new"])
+
+    def close(self) -> None:
+        """Stop watching and close every widget."""
+        self.state.unobserve(self._on_picture, "picture")
+        self.state.unobserve(self._on_busy, "busy")
+        close_all(self.widget)

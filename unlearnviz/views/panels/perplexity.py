@@ -1,0 +1,32 @@
+"""Perplexity: four lines, with the original and the twin as reference lines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from unlearnviz.views import figures
+from unlearnviz.views.chart import Chart
+from unlearnviz.views.panels.panel import Panel
+
+if TYPE_CHECKING:
+    import ipywidgets as widgets
+
+    from unlearnviz.views.picture import Picture
+
+
+class PerplexityPanel(Panel):
+    """How surprised the model is by what it shall forget, by what looks like it, by the rest, and by what it never saw."""
+
+    title = "Perplexity"
+    column, order = 1, 2
+
+    def build(self) -> list[widgets.Widget]:
+        """One chart."""
+        figure, sentence = figures.perplexity(self.state.picture)
+        self.chart = Chart(figure, summary=sentence)
+        return [self.chart]
+
+    def show(self, picture: Picture) -> None:
+        """Draw the path."""
+        figure, sentence = figures.perplexity(picture)
+        self.chart.update(figure, summary=sentence)

@@ -1,0 +1,92 @@
+"""What it says now: prompts continued at the start, now, and by the twin, side by side, changed words marked."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as widgets
+
+from unlearnviz.engine.probes.generation import Generation, half_prompt
+from unlearnviz.views.panels.panel import Panel
+from unlearnviz.views.tokens import TokenText
+
+if TYPE_CHECKING:
+    from unlearnviz.engine.probes.probe import Reading
+    from unlearnviz.views.picture import Picture
+
+SHOWN = 5
+
+
+class Sayings(Panel):
+    """Up to five prompts of the picked texts, and one of your own; edit a prompt and it answers."""
+
+    title = "What it says now"
+    column, order = 2, 0
+
+    def build(self) -> list[widgets.Widget]:
+        """A line to edit and three columns of text for each prompt."""
+        self.prompts = [
+            widgets.Text(continuous_update=False, description=f"Prompt {k + 1}", style={"description_width": "60px"}, layout={"width": "99%"})
+            for k in range(SHOWN)
+        ]
+        self.answers = [TokenText(columns=3, label=f"continuations of prompt {k + 1}") for k in range(SHOWN)]
+        self.hint = widgets.Label("Greedy: always the likeliest next word. Underlined words differ from the start. Edit a prompt to ask anything.")
+        for prompt in self.prompts:
+            prompt.observe(self._edited, "value")
+        self._for: tuple[str, ...] = ()
+        self._showing = False
+        rows = [widgets.VBox(pair).add_class("uv-saying") for pair in zip(self.prompts, self.answers, strict=True)]
+        return [self.hint, *rows]
+
+    def show(self, picture: Picture) -> None:
+        """The answers of the present step beside those of the start and the twin."""
+        asked = tuple(passage.id for passage in picture.forget)
+        if asked != self._for:
+            self._for = asked
+            self._fill(picture)
+        now, start, twin = (each.get("generation") for each in ({"generation": picture.now("generation")}, picture.start, picture.twin))
+        for prompt, answer in zip(self.prompts, self.answers, strict=True):
+            first, here, other = (_text(reading, prompt.value) for reading in (start, now, twin))
+            rows: list[Any] = []
+            if prompt.value.strip() and (here is not None or first is not None):
+                rows = [("at the start", [first or ""]), ("now", _marked(first or "", here or "")), ("twin", [other if other is not None else "(no twin for these texts)"])]
+            answer.update(rows)
+
+    def _fill(self, picture: Picture) -> None:
+        """Prompts of the picked texts; asked together with the next measurement."""
+        prompts = list(dict.fromkeys(half_prompt(p.text, p.answer_start) for p in picture.forget))[:SHOWN]
+        self._showing = True
+        try:
+            for k, field in enumerate(self.prompts):
+                field.value = prompts[k] if k < len(prompts) else ""
+        finally:
+            self._showing = False
+
+    def _edited(self, _change: object) -> None:
+        if not self._showing:
+            self.ask()
+
+    def ask(self) -> None:
+        """Have the present prompts answered."""
+        written = tuple(dict.fromkeys(field.value for field in self.prompts if field.value.strip()))
+        if written:
+            self.state.probe(Generation(prompts=written))
+            self.state.soon(lambda: self.state.ask("generation"))
+
+
+def _text(reading: Reading | None, prompt: str) -> str | None:
+    if reading is None:
+        return None
+    return next((row["text"] for row in reading.rows if row["prompt"] == prompt), None)
+
+
+def _marked(before: str, after: str) -> list[tuple[str, None, str]]:
+    """The words of `after`, those that differ from `before` marked; white space stays with its word."""
+    old, new = before.split(" "), after.split(" ")
+    tokens: list[tuple[str, None, str]] = []
+    for kind, _, _, start, end in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        for k in range(start, end):
+            word = new[k] + (" " if k < len(new) - 1 else "")
+            tokens.append((word, None, "" if kind == "equal" else "changed"))
+    return tokens

@@ -1,0 +1,110 @@
+"""Steering: which method, how, where; and the buttons that act."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import ipywidgets as widgets
+
+from unlearnviz.engine.methods.method import registry
+from unlearnviz.errors import UnlearnvizError
+from unlearnviz.views.controls import WIDE, Controls, button
+from unlearnviz.views.panels.panel import Panel
+
+if TYPE_CHECKING:
+    from unlearnviz.engine.methods.method import Method
+    from unlearnviz.views.picture import Picture
+
+
+class Steering(Panel):
+    """The wheel: settings above, actions below."""
+
+    title = "Steering"
+    column, order = 1, 0
+
+    def build(self) -> list[widgets.Widget]:
+        """Method, its settings, where; Step, Run, Stop, Undo, Redo, Start again; Learn and Train the twin."""
+        self.method = widgets.Dropdown(description="method", options=list(registry), value="gradient-ascent", style=WIDE, layout={"width": "97%"})
+        self.settings = widgets.VBox()
+        self.where = widgets.Combobox(
+            description="where", options=self._places(), value=self.state.where, continuous_update=False, ensure_option=False,
+            tooltip="embedding, block 3, blocks 2-5, attention, mlp, head, all, or several with commas", style=WIDE, layout={"width": "97%"},
+        )
+        self.step = button("Step", self._step, tooltip="One step, with all readings", primary=True)
+        self.count = widgets.BoundedIntText(value=5, min=1, max=1000, description="steps", style={"description_width": "40px"}, layout={"width": "110px"})
+        self.run = button("Run", self._run, tooltip="Several steps; stops by itself where the retain texts suffer")
+        self.stop = button("Stop", self.state.stop, tooltip="Stop what is running; the unfinished part is not kept")
+        self.undo = button("Undo", self.state.undo, tooltip="One step back, exactly")
+        self.redo = button("Redo", self.state.redo, tooltip="The undone step again, exactly")
+        self.again = button("Start again", lambda: self.state.go_to(0), tooltip="Back to the start; every step stays in the history")
+        self.learn = button("Learn", lambda: self.state.learn(), tooltip="Teach the model its texts; a new history starts")
+        self.twin = button("Train the twin", self.state.train_twin, tooltip="Retrain without the forget texts: what forgotten means")
+        self.advice = widgets.Label()
+        row = {"flex_flow": "row wrap"}
+        self._choose()
+        self.method.observe(self._choose, "value")
+        self.where.observe(self._place, "value")
+        self.state.observe(self._placed, "where")
+        return [
+            widgets.HBox([self.step, self.run, self.count, self.stop], layout=row),
+            widgets.HBox([self.undo, self.redo, self.again, self.learn, self.twin], layout=row),
+            self.method,
+            self.where,
+            self.settings,
+            self.advice,
+        ]
+
+    def _places(self) -> list[str]:
+        last = self.state.session.model.layout.blocks - 1
+        return ["embedding", "embedding.input", "embedding.output", f"blocks {max(0, last - 1)}-{last}", "block 0", "attention", "mlp", "norm", "position", "all"]
+
+    def _choose(self, _change: object = None) -> None:
+        old = self.settings.children
+        self.controls = Controls(registry[self.method.value])
+        self.settings.children = (self.controls.widget,)
+        for each in old:
+            each.close()
+
+    def _place(self, change: dict[str, str]) -> None:
+        self.state.where = change["new"].strip() or "embedding"
+
+    def _placed(self, change: dict[str, str]) -> None:
+        self.where.value = change["new"]
+
+    def _asked(self) -> Method | None:
+        try:
+            return self.controls.value()  # type: ignore[no-any-return]
+        except UnlearnvizError as error:
+            self.state.refused(error)
+            return None
+
+    def _step(self) -> None:
+        method = self._asked()
+        if method is not None:
+            self.state.step(method)
+
+    def _run(self) -> None:
+        method = self._asked()
+        if method is not None:
+            self.state.run(self.count.value, method)
+
+    def show(self, picture: Picture) -> None:
+        """Which buttons make sense now."""
+        self._picture = picture
+        self.enable(idle=not self.state.busy)
+
+    def enable(self, *, idle: bool) -> None:
+        """While work runs only Stop is left."""
+        picture = self.state.picture
+        self.step.disabled = self.run.disabled = not idle or not picture.forget
+        self.undo.disabled = not idle or not picture.can_undo
+        self.redo.disabled = not idle or not picture.can_redo
+        self.again.disabled = not idle or picture.step == 0
+        self.learn.disabled = not idle
+        self.twin.disabled = not idle or not picture.can_train_twin or picture.has_twin or not picture.forget
+        self.stop.disabled = idle
+
+    def close(self) -> None:
+        """Also stop watching the place."""
+        self.state.unobserve(self._placed, "where")
+        super().close()

@@ -1,0 +1,98 @@
+"""Picture: the immutable mirror of a session that every panel draws from. No tensors, no model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from unlearnviz.engine.history import StepRecord
+from unlearnviz.engine.probes.probe import Reading
+
+if TYPE_CHECKING:
+    from unlearnviz.engine.corpus import Passage
+    from unlearnviz.engine.session import Session
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A session at one moment.
+
+    Attributes:
+        step: the head.
+        path: step ids from the start through the head to the tip that redo leads to.
+        records: the records of `path`, in order.
+        branch, branches: the present branch, and all of them with their tips.
+        can_undo, can_redo: whether the head has a parent, and a child visited last.
+        forget: the picked passages.
+        groups: group -> passages.
+        readings: label -> {step id -> reading of "now"}, for the steps of `path`.
+        start, twin: label -> reading of the start, and of the twin while one fits the forget set.
+        siblings: forget perplexities of twins with other seeds.
+        has_twin, can_train_twin: whether a twin fits, and whether one could be trained.
+        blocks: number of transformer blocks.
+        sentence: what happened last, in one plain sentence.
+        notes: what the session has to say about its texts.
+    """
+
+    step: int = 0
+    path: tuple[int, ...] = (0,)
+    records: tuple[StepRecord, ...] = ()
+    branch: str = "main"
+    branches: Mapping[str, int] = field(default_factory=dict)
+    can_undo: bool = False
+    can_redo: bool = False
+    forget: tuple[Passage, ...] = ()
+    groups: Mapping[str, tuple[Passage, ...]] = field(default_factory=dict)
+    readings: Mapping[str, Mapping[int, Reading]] = field(default_factory=dict)
+    start: Mapping[str, Reading] = field(default_factory=dict)
+    twin: Mapping[str, Reading] = field(default_factory=dict)
+    siblings: tuple[float, ...] = ()
+    has_twin: bool = False
+    can_train_twin: bool = False
+    blocks: int = 0
+    sentence: str = ""
+    notes: tuple[str, ...] = ()
+
+    def now(self, label: str) -> Reading | None:
+        """The reading at the head, or None."""
+        return self.readings.get(label, {}).get(self.step)
+
+    def before(self, label: str) -> Reading | None:
+        """The reading at the head's parent, or None."""
+        record = self.records[self.path.index(self.step)]
+        return None if record.parent is None else self.readings.get(label, {}).get(record.parent)
+
+
+def take(session: Session, sentence: str, start: Mapping[str, Reading], twin: Mapping[str, Reading]) -> Picture:
+    """The picture of a session as it stands, with the readings of the two references."""
+    history = session.history
+    path = list(history.path())
+    while (child := history.child_visited_last(path[-1])) is not None:
+        path.append(child)
+    readings: dict[str, dict[int, Reading]] = {}
+    for step in path:
+        for reading in history.readings[step]:
+            if reading.of == "now":
+                readings.setdefault(reading.label, {})[step] = reading
+    active = session.active_twin
+    return Picture(
+        step=session.head,
+        path=tuple(path),
+        records=tuple(history[step] for step in path),
+        branch=history.branch,
+        branches=dict(history.branches),
+        can_undo=history.can_undo,
+        can_redo=history.can_redo,
+        forget=session.forget,
+        groups=dict(session.groups),
+        readings=readings,
+        start=dict(start),
+        twin=dict(twin),
+        siblings=active.siblings if active is not None else (),
+        has_twin=active is not None,
+        can_train_twin=session.lineage is not None,
+        blocks=session.model.layout.blocks,
+        sentence=sentence,
+        notes=tuple(session.notes),
+    )
