@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -21,7 +23,7 @@ class Continuation:
     Attributes:
         prompt: the prompt as given.
         text: the new text only.
-        ids: the new token ids.
+        ids: the new token ids, without the mark that ends a text.
         note: a sentence when the prompt had to be cut, else "".
     """
 
@@ -31,7 +33,23 @@ class Continuation:
     note: str = ""
 
 
-@torch.no_grad()
+@dataclass
+class _Row:
+    """One prompt on its way: what is read of it, how much is wanted, and what was written so far."""
+
+    read: tuple[int, ...]
+    wanted: int
+    random: torch.Generator
+    written: list[int]
+    done: bool = False
+
+    def take(self, token: int, ends: set[int]) -> None:
+        """Write one more token, unless the text is complete."""
+        if not self.done and token not in ends:
+            self.written.append(token)
+        self.done = self.done or token in ends or len(self.written) >= self.wanted
+
+
 def generate(
     model: LanguageModel,
     prompts: Sequence[str],
@@ -40,59 +58,88 @@ def generate(
     temperature: float = 0.0,
     seed: int = 0,
 ) -> list[Continuation]:
-    """Continue all prompts in one batch, padded on the left.
+    """Continue all prompts together, padded on the left.
 
     Args:
         model: the language model.
-        prompts: texts of at least one token.
+        prompts: texts of at least one token; of a prompt longer than the context, its end is read.
         max_new_tokens: how many tokens to add, for all or for each prompt (at least 1).
         temperature: 0 is greedy; above 0 samples, each prompt from its own generator so that its text does not depend on
             the others in the batch.
-        seed: of the sampling.
+        seed: of the sampling. A prompt that is given several times gets several texts.
 
     Raises:
         BadSetting: an empty prompt, or more new tokens than the context holds.
     """
-    if not prompts:
-        return []
-    wanted = [max_new_tokens] * len(prompts) if isinstance(max_new_tokens, int) else list(max_new_tokens)
-    room = model.context - max(wanted)
-    if min(wanted) < 1 or room < 1:
+    counts = [max_new_tokens] * len(prompts) if isinstance(max_new_tokens, int) else list(max_new_tokens)
+    if any(not 1 <= count < model.context for count in counts):
         raise BadSetting(f"max_new_tokens={max_new_tokens!r} does not fit; allowed is 1 to {model.context - 1} for this model.")
-    whole = [model.encode(prompt) for prompt in prompts]
-    for prompt, row in zip(prompts, whole, strict=True):
-        if not row:
+    seen: Counter[str] = Counter()
+    rows = []
+    for prompt, count in zip(prompts, counts, strict=True):
+        ids = model.encoder.whole(prompt).ids
+        if not ids:
             raise BadSetting(f"The prompt {prompt!r} has no token; write at least one word to continue.")
-    rows = [row[-room:] for row in whole]
-    pad = max(len(row) for row in rows)
-    ids = torch.tensor([[0] * (pad - len(row)) + list(row) for row in rows], device=model.device)
-    mask = torch.tensor([[0] * (pad - len(row)) + [1] * len(row) for row in rows], device=model.device)
-    randoms = [torch.Generator().manual_seed(seed * 1_000_003 + k) for k in range(len(rows))]
-    end = model.module.config.eos_token_id
-    ends = set(end if isinstance(end, list) else [end])
-    written: list[list[int]] = [[] for _ in rows]
-    done = [False] * len(rows)
-    cache, step_ids = None, ids
-    with model.quiet():
-        for _ in range(max(wanted)):
-            logits, cache = _forward(model, step_ids, ids, mask, cache)
-            chosen = _choose(logits, temperature, randoms)
-            for k, token in enumerate(chosen.tolist()):
-                if not done[k]:
-                    if token in ends:
-                        done[k] = True
-                    else:
-                        written[k].append(token)
-                        done[k] = len(written[k]) >= wanted[k]
-            if all(done):
-                break
-            step_ids = chosen[:, None].to(model.device)
-            ids = torch.cat([ids, step_ids], dim=1)
-            mask = torch.cat([mask, torch.ones_like(step_ids)], dim=1)
+        rows.append(_Row(ids[-(model.context - count) :], count, _random(seed, prompt, seen[prompt]), []))
+        seen[prompt] += 1
+    with torch.no_grad(), model.quiet():
+        for batch in _batches(rows, model.context):
+            _write(model, batch, temperature)
     return [
-        Continuation(prompt, model.decode([*row, *new])[len(model.decode(row)) :], tuple(new), _cut(len(full), len(row)))
-        for prompt, full, row, new in zip(prompts, whole, rows, written, strict=True)
+        Continuation(
+            prompt,
+            model.decode([*row.read, *row.written])[len(model.decode(row.read)) :],
+            tuple(row.written),
+            _cut(len(model.encoder.whole(prompt).ids), len(row.read)),
+        )
+        for prompt, row in zip(prompts, rows, strict=True)
     ]
+
+
+def _random(seed: int, prompt: str, turn: int) -> torch.Generator:
+    """A generator of this prompt's own."""
+    digest = hashlib.sha256(f"{seed}/{turn}/{prompt}".encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:6], "big"))
+
+
+def _batches(rows: Sequence[_Row], context: int) -> Iterator[list[_Row]]:
+    """Rows that fit into the context together: the longest prompt and the longest continuation; most often all."""
+    batch: list[_Row] = []
+    for row in rows:
+        together = [*batch, row]
+        if batch and max(len(each.read) for each in together) + max(each.wanted for each in together) > context:
+            yield batch
+            batch = []
+        batch.append(row)
+    if batch:
+        yield batch
+
+
+def _write(model: LanguageModel, rows: Sequence[_Row], temperature: float) -> None:
+    """Continue every row until it is done."""
+    longest = max(len(row.read) for row in rows)
+    ids = torch.tensor([[0] * (longest - len(row.read)) + list(row.read) for row in rows], device=model.device)
+    mask = torch.tensor([[0] * (longest - len(row.read)) + [1] * len(row.read) for row in rows], device=model.device)
+    ends = _ends(model)
+    cache: object = None
+    step_ids = ids
+    while True:
+        logits, cache = _forward(model, step_ids, ids, mask, cache)
+        chosen = _choose(logits, temperature, [row.random for row in rows])
+        for row, token in zip(rows, chosen.tolist(), strict=True):
+            row.take(token, ends)
+        if all(row.done for row in rows):
+            return
+        step_ids = chosen[:, None].to(model.device)
+        ids = torch.cat([ids, step_ids], dim=1)
+        mask = torch.cat([mask, torch.ones_like(step_ids)], dim=1)
+
+
+def _ends(model: LanguageModel) -> set[int]:
+    """The tokens that end a text, as `generate` of transformers reads them."""
+    settings = (getattr(model.module, "generation_config", None), model.module.config.get_text_config())
+    end: Any = next((found for each in settings if (found := getattr(each, "eos_token_id", None)) is not None), [])
+    return set(end) if isinstance(end, (list, tuple)) else {int(end)}
 
 
 def _forward(
@@ -112,7 +159,7 @@ def _forward(
     return output.logits[:, -1].float(), getattr(output, "past_key_values", None) if caching else None
 
 
-def _choose(logits: torch.Tensor, temperature: float, randoms: list[torch.Generator]) -> torch.Tensor:
+def _choose(logits: torch.Tensor, temperature: float, randoms: Sequence[torch.Generator]) -> torch.Tensor:
     """The next token of each row, shape (prompts,)."""
     if temperature <= 0:
         return logits.argmax(dim=-1)

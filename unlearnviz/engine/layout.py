@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _POSITION = re.compile(r"(^|\.)(wpe|embed_positions|position_embeddings?|pos_emb\w*)\.")
 _NORM = re.compile(r"(^|[._])(ln|norm|layernorm|rmsnorm|layer_norm)([._0-9]|$)|norm\.")
 _ATTENTION = re.compile(r"attn|attention")
+_MATRICES = (("token embedding", "get_input_embeddings"), ("output matrix", "get_output_embeddings"))
 
 
 @dataclass(frozen=True)
@@ -22,9 +23,9 @@ class ModelLayout:
     """The parameter names of a model, each in exactly one group.
 
     Attributes:
-        groups: group name -> parameter names: "embedding", "position", "block 0" .. "block n-1", "final norm", "head" and,
-            where a model has parameters of another kind, "other". A tied matrix appears once, under "embedding".
-        kinds: parameter name -> "attention", "mlp" or "norm", for the parameters inside blocks and the final norm.
+        groups: group name -> parameter names: "embedding", "position", "embedding norm", "block 0" .. "block n-1", "final norm",
+            "head" and "other", those that the model has. A tied matrix appears once, under "embedding".
+        kinds: parameter name -> "attention", "mlp" or "norm", for the parameters inside blocks and the norms outside.
         input_embedding: name of the token matrix as looked up.
         output_embedding: name of the output matrix; equals `input_embedding` where tied.
         block_prefix: what stands before the block number in parameter names ("transformer.h.").
@@ -63,25 +64,17 @@ class ModelLayout:
             BadModel: the model has no token embedding, no output matrix or no numbered blocks.
         """
         names = [name for name, _ in module.named_parameters()]
-        by_identity = {id(parameter): name for name, parameter in module.named_parameters()}
-        matrices = {}
-        for use, getter in (("token embedding", "get_input_embeddings"), ("output matrix", "get_output_embeddings")):
-            layer = getattr(module, getter, lambda: None)()
-            weight = getattr(layer, "weight", None)
-            if weight is None or id(weight) not in by_identity:
-                raise BadModel(f"{type(module).__name__} has no {use} that can be found; unlearnviz needs a causal language model.")
-            matrices[use] = by_identity[id(weight)]
+        embedding, head = (_matrix(module, use, getter) for use, getter in _MATRICES)
         prefix = _block_prefix(names, type(module).__name__)
-        groups: dict[str, list[str]] = {"embedding": [], "position": []}
         count = 1 + max(int(name[len(prefix) :].split(".")[0]) for name in names if name.startswith(prefix))
-        groups.update({f"block {k}": [] for k in range(count)})
-        groups.update({"final norm": [], "head": [], "other": []})
+        outside = ("embedding", "position", "embedding norm"), ("final norm", "head", "other")
+        groups: dict[str, list[str]] = {group: [] for group in (*outside[0], *(f"block {k}" for k in range(count)), *outside[1])}
         kinds = {}
-        head_prefix = matrices["output matrix"].rsplit(".", 1)[0] + "."
+        head_module = next(name for name, each in module.named_modules() if each is module.get_output_embeddings()) + "."  # type: ignore[operator]
         for name in names:
-            if name == matrices["token embedding"]:
+            if name == embedding:
                 group = "embedding"
-            elif name.startswith(head_prefix):
+            elif name.startswith(head_module):
                 group = "head"
             elif name.startswith(prefix):
                 number, inside = name[len(prefix) :].split(".", 1)
@@ -89,12 +82,24 @@ class ModelLayout:
             elif _POSITION.search(name):
                 group = "position"
             elif _NORM.search(name):
-                group, kinds[name] = "final norm", "norm"
+                group, kinds[name] = "embedding norm" if "emb" in name else "final norm", "norm"
             else:
                 group = "other"
             groups[group].append(name)
         filled = {group: tuple(members) for group, members in groups.items() if members}
-        return cls(filled, kinds, matrices["token embedding"], matrices["output matrix"], prefix)
+        return cls(filled, kinds, embedding, head, prefix)
+
+
+def _matrix(module: nn.Module, use: str, getter: str) -> str:
+    """The name of the parameter that a model gives as its token embedding or its output matrix."""
+    try:
+        weight = getattr(module, getter)().weight
+    except (AttributeError, NotImplementedError):
+        weight = None
+    found = next((name for name, parameter in module.named_parameters() if parameter is weight), None)
+    if found is None:
+        raise BadModel(f"{type(module).__name__} has no {use} that can be found; unlearnviz needs a causal language model.")
+    return found
 
 
 def _block_prefix(names: list[str], model: str) -> str:

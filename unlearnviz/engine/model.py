@@ -7,13 +7,14 @@ import copy
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.nn import functional
 
+from unlearnviz.engine.encoder import TextEncoder
 from unlearnviz.engine.layout import ModelLayout
 from unlearnviz.errors import BadModel, BadSetting
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from unlearnviz.engine.generation import Continuation
 
 TOKENS_PER_BATCH = 1200  # measured best on CPU for 20-token texts; larger batches only feed the allocator
+LOGITS_PER_BATCH = 2**24  # a vocabulary of 50,000 words has 64 MiB of logits for 334 tokens, and the loss takes that several times
 
 
 @dataclass(frozen=True)
@@ -46,27 +48,22 @@ class LanguageModel:
         module: the model; it is left as it is (device, dtype, attention).
         tokenizer: a `tokenizers.Tokenizer`, or a Hugging Face tokenizer that is built on one.
         name: what to call it.
+        fused: field of the config -> the activation its folder names, where loading chose a fused form of the same function.
 
     Raises:
         BadModel: no blocks, no embedding, or a tokenizer that does not fit.
     """
 
-    def __init__(self, module: Any, tokenizer: Any, *, name: str = "") -> None:
+    def __init__(self, module: Any, tokenizer: Any, *, name: str = "", fused: Mapping[str, str] | None = None) -> None:
         self.module = module
-        self.tokenizer = getattr(tokenizer, "backend_tokenizer", tokenizer)
-        if not hasattr(self.tokenizer, "encode_batch"):
-            raise BadModel(
-                f"{type(tokenizer).__name__} is not built on the tokenizers library; unlearnviz needs a fast tokenizer (tokenizer.json)."
-            )
         self.name = name or type(module).__name__
+        self.fused = dict(fused or {})
         self.layout = ModelLayout.of(module)
-        self._encode = lru_cache(maxsize=100_000)(self._encode_uncached)
-        vocabulary = self.module.get_input_embeddings().weight.shape[0]
-        if self.tokenizer.get_vocab_size() > vocabulary:
-            raise BadModel(
-                f"The tokenizer knows {self.tokenizer.get_vocab_size()} tokens, the model's embedding only {vocabulary}; "
-                "they do not belong together."
-            )
+        self.encoder = TextEncoder(tokenizer, self.context)
+        self.tokenizer = self.encoder.tokenizer
+        words, rows = self.encoder.vocabulary, self.module.get_input_embeddings().weight.shape[0]
+        if words > rows:
+            raise BadModel(f"The tokenizer knows {words} tokens, the model's embedding only {rows}; they do not belong together.")
 
     @classmethod
     def from_pretrained(cls, name_or_path: str | Path, **options: Any) -> LanguageModel:
@@ -97,55 +94,46 @@ class LanguageModel:
 
     @cached_property
     def context(self) -> int:
-        """Longest text in tokens."""
-        config = self.module.config
-        return int(getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None) or 2048)
+        """Longest text in tokens; 2048 where the model sets no limit."""
+        config = self.module.config.get_text_config()
+        lengths = (getattr(config, field, None) for field in ("max_position_embeddings", "n_positions", "max_seq_len"))
+        return int(next((length for length in lengths if length), 2048))
 
     # -- text and tokens ----------------------------------------------------------------------------------------------
 
-    def _encode_uncached(self, text: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        encoding = self.tokenizer.encode(text)
-        ids, starts = list(encoding.ids), [start for start, _ in encoding.offsets]
-        end = getattr(self.module.config, "eos_token_id", None)
-        if len(ids) > 1 and ids[-1] == end and encoding.special_tokens_mask[-1]:
-            ids, starts = ids[:-1], starts[:-1]  # an end mark after a prompt would end the text there
-        return tuple(ids[: self.context]), tuple(starts[: self.context])
-
     def encode(self, text: str) -> tuple[int, ...]:
         """Token ids of a text, cut after `context` tokens."""
-        return self._encode(text)[0]
-
-    def token_starts(self, text: str) -> tuple[int, ...]:
-        """Character at which each token of `encode(text)` starts."""
-        return self._encode(text)[1]
-
-    def tokens(self, text: str) -> list[str]:
-        """The text as a list of the pieces its tokens stand for; joined they give the text (up to the cut)."""
-        ids = self.encode(text)
-        whole = [self.decode(ids[:k]) for k in range(len(ids) + 1)]
-        return [whole[k + 1][len(whole[k]) :] for k in range(len(ids))]
+        return self.encoder.encode(text)
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of token ids, special tokens left out."""
-        return str(self.tokenizer.decode(list(ids), skip_special_tokens=True))
+        return self.encoder.decode(ids)
+
+    def tokens(self, text: str) -> list[str]:
+        """The text as a list of the pieces its tokens stand for; joined they give the text (up to the cut)."""
+        return self.encoder.pieces(text)
 
     def cut_note(self, text: str) -> str | None:
         """A sentence when a text is longer than the context, else None."""
-        total = len(self.tokenizer.encode(text).ids)
-        if total <= self.context:
-            return None
-        return f"This text has {total} tokens and the model reads {self.context}: it is cut after token {self.context}."
+        return self.encoder.cut_note(text)
+
+    def answer_tokens(self, passage: Passage) -> int:
+        """Position of the token in which the fact begins in `encode(passage.text)`; the token count where no fact is marked."""
+        return self.encoder.answer_tokens(passage)
 
     def batch(self, texts: Sequence[str]) -> Batch:
         """Pad texts on the right into one batch.
 
+        A text of one token takes part without a prediction.
+
         Raises:
-            BadSetting: a text of fewer than two tokens, of which nothing can be predicted.
+            BadSetting: nothing can be predicted, because no text has two tokens or one has none.
         """
         rows = [self.encode(text) for text in texts]
-        for text, row in zip(texts, rows, strict=True):
-            if len(row) < 2:
-                raise BadSetting(f"The text {text!r} is {len(row)} token long; a text needs two tokens before anything is predicted.")
+        if not rows or max(len(row) for row in rows) < 2 or not all(rows):
+            shortest = min(range(len(rows)), key=lambda k: len(rows[k]), default=None)
+            which = "No text was given" if shortest is None else f"The text {texts[shortest]!r} has {_count(len(rows[shortest]))}"
+            raise BadSetting(f"{which}; a text needs two tokens before anything is predicted.")
         longest = max(len(row) for row in rows)
         ids = torch.zeros(len(rows), longest, dtype=torch.long)
         mask = torch.zeros(len(rows), longest, dtype=torch.long)
@@ -180,20 +168,20 @@ class LanguageModel:
         """Per text, the loss in nats of each token after the first: a CPU tensor of shape (tokens - 1,)."""
         results: dict[int, torch.Tensor] = {}
         with self.quiet():
-            for indices in self._chunks(texts):
+            for indices in self._chunks([k for k, text in enumerate(texts) if len(self.encode(text)) > 1], texts):
                 batch = self.batch([texts[k] for k in indices])
                 losses, predicted = self._losses(batch)
-                for k, row in zip(indices, losses.cpu().split(predicted.sum(dim=1).tolist()), strict=True):
-                    results[k] = row
-        return [results[k] for k in range(len(texts))]
+                results.update(zip(indices, losses.cpu().split(predicted.sum(dim=1).tolist()), strict=True))
+        return [results.get(k, torch.zeros(0)) for k in range(len(texts))]
 
-    def _chunks(self, texts: Sequence[str]) -> Iterator[list[int]]:
-        """Indices of texts in batches of similar length and about TOKENS_PER_BATCH tokens."""
-        order = sorted(range(len(texts)), key=lambda k: len(self.encode(texts[k])))
+    def _chunks(self, indices: Sequence[int], texts: Sequence[str]) -> Iterator[list[int]]:
+        """Indices of texts in batches of similar length, none with more than TOKENS_PER_BATCH tokens or LOGITS_PER_BATCH logits."""
+        most = min(TOKENS_PER_BATCH, LOGITS_PER_BATCH // self.module.get_output_embeddings().weight.shape[0])
+        order = sorted(indices, key=lambda k: len(self.encode(texts[k])))
         chunk: list[int] = []
         for k in order:
             longest = len(self.encode(texts[k]))
-            if chunk and longest * (len(chunk) + 1) > TOKENS_PER_BATCH:
+            if chunk and longest * (len(chunk) + 1) > most:
                 yield chunk
                 chunk = []
             chunk.append(k)
@@ -230,17 +218,16 @@ class LanguageModel:
         before = {name: parameter.requires_grad for name, parameter in self.parameters.items()}
         tied = self.parameters[self.layout.input_embedding]
         head = self.module.get_output_embeddings()
-        selected: dict[str, torch.Tensor] = {}
+        selected: dict[str, torch.Tensor]
         try:
             for name, parameter in self.parameters.items():
                 parameter.requires_grad_(name in names)
-                if name in names:
-                    selected[name] = parameter
+            selected = {name: parameter for name, parameter in self.parameters.items() if name in names}
             if use != "both" and self.layout.tied:
                 other = torch.nn.Parameter(tied.detach(), requires_grad=use == "output")
                 head.weight = other
                 if use == "output":
-                    tied.requires_grad_(False)  # noqa: FBT003
+                    tied.requires_grad_(False)
                     selected[self.layout.input_embedding] = other
             with self.quiet():
                 yield selected
@@ -251,19 +238,23 @@ class LanguageModel:
                 parameter.requires_grad_(before[name])
                 parameter.grad = None
 
-    def at(self, weights: Mapping[str, torch.Tensor]) -> LanguageModel:
-        """The same model with other weights, sharing their memory: for reading only, valid until the next call."""
+    def at(self, weights: Mapping[str, torch.Tensor], *, copied: bool = False) -> LanguageModel:
+        """The same model with other weights: for reading only, valid until the next call.
+
+        Its parameters share the memory of `weights`, or, `copied`, have their own: then not even a careless reader can
+        edit what it was shown.
+        """
         shadow = self._shadow
         for name, parameter in shadow.parameters.items():
-            parameter.data = weights[name].to(parameter.device)
+            parameter.data = weights[name].to(self.parameters[name].device, copy=copied)
         return shadow
 
     @cached_property
     def _shadow(self) -> LanguageModel:
         """A copy whose parameters own no memory of their own (they alias the live ones until `at` points them elsewhere)."""
         memo = {id(p): torch.nn.Parameter(p.detach(), requires_grad=False) for p in self.parameters.values()}
-        shadow = LanguageModel(copy.deepcopy(self.module, memo), self.tokenizer, name=self.name)
-        shadow._encode = self._encode  # one cache of token ids for both
+        shadow = LanguageModel(copy.deepcopy(self.module, memo), self.tokenizer, name=self.name, fused=self.fused)
+        shadow.encoder = self.encoder  # one cache of token ids for both
         return shadow
 
     @cached_property
@@ -271,9 +262,6 @@ class LanguageModel:
         """Names of the arguments that the model's forward takes."""
         return frozenset(inspect.signature(self.module.forward).parameters)
 
-    def answer_tokens(self, passage: Passage) -> int:
-        """Position of the first token of the fact in `encode(passage.text)`; the token count where no fact is marked."""
-        starts = self.token_starts(passage.text)
-        if passage.answer_start is None:
-            return len(starts)
-        return next((k for k, start in enumerate(starts) if start >= passage.answer_start and k > 0), len(starts))
+
+def _count(tokens: int) -> str:
+    return "no token" if tokens == 0 else "only one token"

@@ -54,6 +54,7 @@ def save(session: Session, path: Path) -> Path:
         content = {
             "format": FORMAT,
             "model_name": session.model.name,
+            "fused": session.model.fused,
             "dtype": str(next(iter(session.model.parameters.values())).dtype).removeprefix("torch."),
             "attention": getattr(session.model.module.config, "_attn_implementation", "eager"),
             "seed": session.seed,
@@ -162,7 +163,7 @@ def load(path: Path, *, device: str = "cpu", memory_budget: int | None = None, d
         raise BadModel(f"{str(path)!r} was saved in format {content.get('format')!r}; this version reads format {FORMAT}.")
     config = AutoConfig.from_pretrained(path / "model", trust_remote_code=False, local_files_only=True)
     module = AutoModelForCausalLM.from_config(config, attn_implementation=content["attention"], dtype=getattr(torch, content["dtype"]))
-    model = LanguageModel(module.to(device).eval(), load_tokenizer(path / "model"), name=content["model_name"])
+    model = LanguageModel(module.to(device).eval(), load_tokenizer(path / "model"), name=content["model_name"], fused=content.get("fused"))
     corpus = Corpus.from_rows(content["corpus"], notes=content["corpus_notes"])
     session = Session(
         model,

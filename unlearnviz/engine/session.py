@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +21,7 @@ from unlearnviz.engine.selection import ParameterSelection
 from unlearnviz.engine.snapshots import Snapshots
 from unlearnviz.engine.turn import Turn
 from unlearnviz.engine.weights import Weights, fingerprint
-from unlearnviz.errors import BadForgetSet, Busy, NotPossible, SaveFailed
+from unlearnviz.errors import BadForgetSet, Busy, NotPossible
 
 if TYPE_CHECKING:
     from unlearnviz.engine.learning import Recipe
@@ -336,13 +335,10 @@ class Session:
 
     def export(self, path: str | Path) -> Path:
         """Write the present weights as an ordinary Hugging Face model folder (`save_pretrained`)."""
+        from unlearnviz.engine.exporting import export
+
         with self.turn.take("export"):
-            try:
-                self.model.module.save_pretrained(str(path))
-                self.model.tokenizer.save(str(Path(path) / "tokenizer.json"))
-            except OSError as error:
-                raise SaveFailed(f"{str(path)!r} could not be written: {error.strerror or error}. Choose another place.") from error
-        return Path(path)
+            return export(self.model, Path(path))
 
     # -- listening ----------------------------------------------------------------------------------------------------
 
