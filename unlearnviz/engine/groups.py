@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from unlearnviz.engine.corpus import Corpus, Passage
 from unlearnviz.engine.neighbours import neighbours
@@ -28,23 +29,38 @@ def resolve(corpus: Corpus, typed: Sequence[Passage], items: Sequence[str | Pass
     new: list[Passage] = []
     for item in items:
         if isinstance(item, Passage):
-            found = [item]
-        elif item in corpus:
-            found = [corpus[item]]
-        elif item in by_id:
-            found = [by_id[item]]
-        elif item in corpus.subjects:
-            found = [passage for passage in corpus.about(item) if passage.split == "train"] or list(corpus.about(item))
-        elif same := next((p for p in (*corpus, *typed, *new) if p.text == item.strip()), None):
-            found = [same]
-        elif len(item.split()) >= _WORDS_OF_A_TEXT:
-            found = [Passage(f"typed-{len(typed) + len(new) + 1}", item.strip(), extra={"typed": True})]
-            new += found
+            found, text = [known for known in (*corpus, *typed) if known == item], item.text
+        elif isinstance(item, str):
+            found, text = [by_id[item]] if item in by_id else _known(corpus, item), item
         else:
             raise unknown("subject or passage", item, [*corpus.subjects, *by_id])
+        if not found:
+            same = next((p for p in (*corpus, *typed, *new) if p.text == text.strip()), None)
+            if same is not None:
+                found = [same]
+            elif isinstance(item, Passage) or len(text.split()) >= _WORDS_OF_A_TEXT:
+                found = [Passage(_free_id(corpus, [*typed, *new]), text.strip(), extra={"typed": True})]
+                new += found
+            else:
+                raise unknown("subject or passage", item, [*corpus.subjects, *by_id])
         chosen.update((passage.id, passage) for passage in found)
     _check(corpus, list(chosen.values()))
     return list(chosen.values()), new
+
+
+def _known(corpus: Corpus, name: str) -> list[Passage]:
+    """The passages that a passage id or a subject stands for: of a subject the taught ones, where it has any."""
+    ids: Container[object] = corpus
+    if name in ids:
+        return [corpus[name]]
+    if name in corpus.subjects:
+        return [passage for passage in corpus.about(name) if passage.split == "train"] or list(corpus.about(name))
+    return []
+
+
+def _free_id(corpus: Corpus, typed: Sequence[Passage]) -> str:
+    taken = {passage.id for passage in (*corpus, *typed)}
+    return next(name for k in itertools.count(len(typed) + 1) if (name := f"typed-{k}") not in taken)
 
 
 def _check(corpus: Corpus, forget: Sequence[Passage]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -148,14 +149,23 @@ class History:
         if branch is not None:
             self.branch = branch
         elif step not in self.path(self.branches[self.branch]):
-            self.branch = self[step].branch
-        path = self.path(step)
-        self._visited.update(zip(path, path[1:], strict=False))
+            self.branch = self._branch_through(step)
+        self._visited.update(itertools.pairwise(self.path(step)))
+
+    def _branch_through(self, step: int) -> str:
+        """The branch to be on at a step: its own, another that passes through it, or its own made anew if it was given up."""
+        own = self[step].branch
+        through = [name for name, tip in self.branches.items() if step in self.path(tip)]
+        if own in through or (own in self.branches and not through):
+            return own
+        if not through:
+            self.branches[own] = step
+        return through[0] if through else own
 
     def name_branch(self, name: str) -> None:
         """Name a new branch at the head and switch to it."""
-        if not name.strip() or name in self.branches:
-            problem = "is taken" if name in self.branches else "is empty"
+        if not isinstance(name, str) or not name.strip() or name in self.branches:
+            problem = "is no text" if not isinstance(name, str) else "is taken" if name in self.branches else "is empty"
             raise NotPossible(f"The branch name {name!r} {problem}; known branches: {', '.join(map(repr, self.branches))}. Choose another.")
         self.branches[name] = self.head
         self.branch = name
@@ -182,7 +192,7 @@ class History:
         history = cls()
         history.records = [StepRecord(**{**record, "forget": tuple(record["forget"])}) for record in data["records"]]
         history.readings = {
-            int(step): [Reading(**{**reading, "rows": tuple(reading["rows"])}) for reading in kept]
+            int(step): [Reading.from_json(reading) for reading in kept]
             for step, kept in data["readings"].items()
         }
         history.branches, history.branch, history.head = dict(data["branches"]), data["branch"], data["head"]
@@ -193,7 +203,7 @@ class History:
         """One flat dictionary per step and reading row; steps without readings give one row."""
         flat = []
         for record in self.records:
-            about = {"step": record.id, "parent": record.parent, "branch": record.branch, "method": record.method}
+            about: dict[str, Any] = {"step": record.id, "parent": record.parent, "branch": record.branch, "method": record.method}
             about |= {"where": record.where, "mark": record.mark, "seconds": record.seconds}
             about["update_norm"] = sum(norm**2 for norm in record.update_norm.values()) ** 0.5
             rows = [

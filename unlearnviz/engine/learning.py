@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -37,7 +37,7 @@ class Recipe:
         check_settings(self)
 
     @classmethod
-    def suited_to(cls, model: LanguageModel, **given: float) -> Recipe:
+    def suited_to(cls, model: LanguageModel, **given: Any) -> Recipe:
         """The default recipe, its rate lowered with the square root of the model's size above 2.5 million parameters."""
         rate = 2e-3 * min(1.0, math.sqrt(2.5e6 / model.size))
         return replace(cls(learning_rate=rate), **given)
@@ -56,7 +56,7 @@ def lessons(passages: Sequence[Passage]) -> list[Passage]:
     return [passage for passage in passages for _ in range(int(passage.extra.get("repeats", 1)))]
 
 
-def train(model: LanguageModel, corpus: Corpus, recipe: Recipe, left_out: Collection[str] = ()) -> Iterator[Progress]:
+def train(model: LanguageModel, corpus: Corpus, recipe: Recipe, left_out: Collection[str] = ()) -> Generator[Progress, None, None]:
     """Train `model` in place on the taught texts; one report per update, each a point to stop at.
 
     Texts in `left_out` keep their place in the order and are taken out of their batches, so that a twin sees the same texts
@@ -66,13 +66,14 @@ def train(model: LanguageModel, corpus: Corpus, recipe: Recipe, left_out: Collec
         BadForgetSet: nothing is left to learn.
         Overshoot: the loss is no longer a finite number.
     """
-    epoch = lessons(corpus.train)
+    epoch = lessons([passage for passage in corpus.train if len(model.encode(passage.text)) > 1])  # one token teaches nothing
     if all(passage.id in left_out for passage in epoch):
         raise BadForgetSet("There is no text left to learn from; leave at least one taught text in.")
     per_epoch = math.ceil(len(epoch) / recipe.batch_size)
     total = recipe.epochs * per_epoch
     generator = torch.Generator().manual_seed(recipe.seed)
     began = time.perf_counter()
+    last = math.nan  # of no loss yet: the first texts may be left out
     with model.following(model.layout.names) as parameters:
         optimizer = torch.optim.AdamW(
             parameters.values(), lr=recipe.learning_rate, betas=(0.9, recipe.beta2), weight_decay=recipe.weight_decay, foreach=True
@@ -88,14 +89,16 @@ def train(model: LanguageModel, corpus: Corpus, recipe: Recipe, left_out: Collec
                     loss = model.loss(model.batch(kept))
                     if not math.isfinite(loss.item()):
                         raise Overshoot(f"The loss became {loss.item()} at update {update + 1}; lower the learning rate ({recipe.learning_rate:g}).")
-                    loss.backward()  # type: ignore[no-untyped-call]
+                    loss.backward()
                 torch.nn.utils.clip_grad_norm_(parameters.values(), recipe.clip)
                 for group in optimizer.param_groups:
                     group["lr"] = recipe.rate(update, total)
                 optimizer.step()
                 optimizer.zero_grad(set_to_none=True)
                 last = loss.item()
-            epoch_number = update // per_epoch + 1
-            yield Progress(
-                update + 1, total, f"epoch {epoch_number} of {recipe.epochs}, loss {last:.2f} nats per token", time.perf_counter() - began
-            )
+            said = f"epoch {update // per_epoch + 1} of {recipe.epochs}"
+            if not math.isnan(last):
+                said += f", loss {last:.2f} nats per token"
+            yield Progress(update + 1, total, said, time.perf_counter() - began)
+        if not all(bool(torch.isfinite(parameter).all()) for parameter in parameters.values()):
+            raise Overshoot(f"The weights are not finite after the training; lower the learning rate ({recipe.learning_rate:g}).")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from unlearnviz.engine.progress import Progress
 from unlearnviz.errors import BadForgetSet, BadSetting, ChangedOutside, NotPossible, unknown
 
 if TYPE_CHECKING:
+    from unlearnviz.engine.model import LanguageModel
     from unlearnviz.engine.session import Session
     from unlearnviz.engine.weights import Weights
 
@@ -43,7 +44,7 @@ def resolve(probes: Sequence[Probe | str]) -> list[Probe]:
         UnknownName: no probe of that name.
         BadSetting: two probes under one label.
     """
-    found = [probes_by_name[probe]() if isinstance(probe, str) else probe for probe in probes]
+    found = [probes_by_name.make(probe, Probe) for probe in probes]
     labels = [probe.label or probe.name for probe in found]
     twice = next((label for label in labels if labels.count(label) > 1), None)
     if twice is not None:
@@ -51,7 +52,7 @@ def resolve(probes: Sequence[Probe | str]) -> list[Probe]:
     return found
 
 
-def take_readings(session: Session, probes: Sequence[Probe], of: str | int) -> Iterator[Progress]:
+def take_readings(session: Session, probes: Sequence[Probe], of: str | int) -> Generator[Progress, None, dict[str, Reading]]:
     """Take each probe's reading; returns label -> Reading. One report per probe, each a point to stop at."""
     if not session.forget:
         raise BadForgetSet("Nothing is picked, so there are no groups to measure; call session.pick(...) first.")
@@ -61,7 +62,7 @@ def take_readings(session: Session, probes: Sequence[Probe], of: str | int) -> I
     twin = session.active_twin
     readings: dict[str, Reading] = {}
     for done, probe in enumerate(probes):
-        full_key = (probe, key, tuple(passages.items()), id(twin))
+        full_key = (type(probe), repr(probe), key, tuple(passages.items()), id(twin))
         reading = None if edited else session.measurements.find(full_key)
         if reading is None:
             live = weights is session.weights
@@ -76,9 +77,15 @@ def take_readings(session: Session, probes: Sequence[Probe], of: str | int) -> I
                 step=session.head if step is None else step,
             )
             began = time.perf_counter()
-            model = session.model if live else session.model.at(weights)
-            reading = probe.measure(model, session.corpus, view)
-            _check_pure(session, probe, edited=edited)
+            model = session.model if live else session.model.at(weights, copied=session.snapshots.small)
+            before = _versions(model)
+            try:
+                reading = probe.measure(model, session.corpus, view)
+            finally:
+                if live and not edited:
+                    _take_back(session, probe)
+                elif _versions(model) != before:
+                    raise ChangedOutside(f"The probe {probe.name!r} edited the weights it was shown; a probe may only look.")
             reading = replace(reading, of=str(of), passages=passages, seconds=time.perf_counter() - began)
             if not edited:
                 session.measurements.keep(full_key, reading)
@@ -108,9 +115,14 @@ def _whose(session: Session, of: str | int) -> tuple[Weights, int | None, Any]:
     raise unknown("reference", of, ["now", "start", "twin", "a step id"])
 
 
-def _check_pure(session: Session, probe: Probe, *, edited: bool) -> None:
+def _take_back(session: Session, probe: Probe) -> None:
     """Looking changes nothing: a probe that edits weights is stopped here, and its edits are taken back."""
     changed = session.snapshots.changed_outside()
-    if changed and not edited:
-        session.snapshots.restore(changed)
-        raise ChangedOutside(f"The probe {probe.name!r} edited {changed[0]}; a probe may only look. Its edits were taken back.")
+    if changed:
+        lost = session.snapshots.restore(changed)
+        end = f"There is no copy of {lost[0]}: open the model again." if lost else "Its edits were taken back."
+        raise ChangedOutside(f"The probe {probe.name!r} edited {changed[0]}; a probe may only look. {end}")
+
+
+def _versions(model: LanguageModel) -> list[int]:
+    return [parameter._version for parameter in model.parameters.values()]  # noqa: SLF001 - torch has no public name for it

@@ -34,6 +34,8 @@ class Registry(Generic[T]):
         Raises:
             BadSetting: another module already defined a class of this name.
         """
+        if not cls.__module__.startswith(f"{self._package}."):
+            self._import_all()  # so that the later class is the one that is refused
         name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", cls.__name__).lower()
         present = self._classes.get(name)
         if present is not None and present.__module__ != cls.__module__:
@@ -45,14 +47,14 @@ class Registry(Generic[T]):
 
     def _import_all(self) -> None:
         if not self._imported:
-            self._imported = True
             package: ModuleType = importlib.import_module(self._package)
             for module in pkgutil.iter_modules(package.__path__):
                 importlib.import_module(f"{self._package}.{module.name}")
+            self._imported = True
 
     def __getitem__(self, name: str) -> type[T]:
         self._import_all()
-        key = name.replace("_", "-").replace(" ", "-").lower()
+        key = str(name).replace("_", "-").replace(" ", "-").lower()
         for known, cls in self._classes.items():
             if key in (known, cls.__name__.lower()):
                 return cls
@@ -61,6 +63,17 @@ class Registry(Generic[T]):
     def __iter__(self) -> Iterator[str]:
         self._import_all()
         return iter(sorted(self._classes))
+
+    def make(self, given: object, parent: type[T]) -> T:
+        """An instance from an instance, a class or a name; with default settings where none are given.
+
+        Raises:
+            UnknownName: none of these, or a name that is not known.
+        """
+        if isinstance(given, parent):
+            return given
+        cls = given if isinstance(given, type) and issubclass(given, parent) else self[str(given)]
+        return cls()
 
     def classes(self) -> list[type[T]]:
         """Every registered class, by name."""

@@ -2,23 +2,26 @@
 
     session.json              the history, the corpus, the pick, and which file holds which tensor
     tensors/<sha256>.safetensors
-    model/                    config.json, tokenizer.json
+    model-<sha256>/           config.json, tokenizer.json
 
-`session.json` is exchanged in one move after everything it names is written, so a crash leaves the earlier save readable.
+`session.json` is exchanged in one move after everything it names is written, and what it names is never written over, so a
+crash leaves the earlier save readable. Files carry the hash of their content: a damaged one is noticed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load as from_bytes
 from safetensors.torch import save as to_bytes
 
 from unlearnviz.engine.corpus import Corpus, Passage
@@ -31,7 +34,7 @@ from unlearnviz.engine.storage import StoredTensor, TensorStore
 from unlearnviz.engine.teaching import Lineage
 from unlearnviz.engine.twin import Twin
 from unlearnviz.engine.weights import Weights
-from unlearnviz.errors import BadModel, SaveFailed
+from unlearnviz.errors import BadModel, SaveFailed, UnlearnvizError
 
 if TYPE_CHECKING:
     from unlearnviz.engine.session import Session
@@ -49,10 +52,10 @@ def save(session: Session, path: Path) -> Path:
     writer = _Writer(path)
     try:
         (path / "tensors").mkdir(parents=True, exist_ok=True)
-        (path / "model").mkdir(exist_ok=True)
         kept = {step: session.snapshots[step] for step in session.snapshots.steps()}
         content = {
             "format": FORMAT,
+            "model": writer.model(session.model),
             "model_name": session.model.name,
             "fused": session.model.fused,
             "dtype": str(next(iter(session.model.parameters.values())).dtype).removeprefix("torch."),
@@ -69,12 +72,16 @@ def save(session: Session, path: Path) -> Path:
             "weights": {step: writer.all(snapshot.weights.stored) for step, snapshot in kept.items()},
             "states": {step: writer.all(snapshot.state) for step, snapshot in kept.items() if snapshot.state},
             "twins": [
-                {"left_out": sorted(twin.left_out), "seed": twin.seed, "weights": writer.all(twin.weights.stored)} for twin in session.twins
+                {
+                    "left_out": sorted(twin.left_out),
+                    "seed": twin.seed,
+                    "siblings": twin.siblings,
+                    "weights": writer.all(twin.weights.stored),
+                }
+                for twin in session.twins
             ],
             "lineage": _lineage_to_json(session.lineage, writer),
         }
-        session.model.module.config.save_pretrained(str(path / "model"))
-        session.model.tokenizer.save(str(path / "model" / "tokenizer.json"))
         _exchange(path / "session.json", json.dumps(content).encode())
     except OSError as error:
         raise SaveFailed(
@@ -89,9 +96,19 @@ class _Writer:
     """Writes each distinct tensor once, under the hash of its content."""
 
     def __init__(self, path: Path) -> None:
-        self.folder = path / "tensors"
+        self.path, self.folder = path, path / "tensors"
+        self._model = ""
         self._written: dict[int, dict[str, Any]] = {}
         self._alive: list[StoredTensor] = []  # ids stay unique while we hold them
+
+    def model(self, model: LanguageModel) -> str:
+        """Write config and tokenizer; returns the name of their folder."""
+        files = {"config.json": model.module.config.to_json_string(use_diff=False), "tokenizer.json": model.tokenizer.to_str()}
+        self._model = f"model-{_digest(json.dumps(files).encode())}"
+        (self.path / self._model).mkdir(exist_ok=True)
+        for name, content in files.items():
+            _exchange(self.path / self._model / name, content.encode())
+        return self._model
 
     def all(self, stored: Mapping[str, StoredTensor]) -> dict[str, dict[str, Any]]:
         """Name -> where its tensor lies."""
@@ -104,19 +121,24 @@ class _Writer:
         if stored.base is not None:
             place["base"] = self._one(stored.base)
         content = stored.file.read_bytes() if stored.file is not None else to_bytes(_parts(stored))
-        place["file"] = f"{hashlib.sha256(content).hexdigest()}.safetensors"
-        if not (self.folder / place["file"]).exists():
-            _exchange(self.folder / place["file"], content)
+        place["file"] = f"{_digest(content)}.safetensors"
+        file = self.folder / place["file"]
+        if not file.exists() or _digest(file.read_bytes()) != _digest(content):  # damaged since: written anew
+            _exchange(file, content)
         self._written[id(stored)] = place
         self._alive.append(stored)
         return place
 
     def tidy(self) -> None:
-        """Remove tensors that only an earlier save needed; failing to is no loss."""
+        """Remove what only an earlier save needed; failing to is no loss."""
         needed = {place["file"] for place in self._written.values()}
-        for file in self.folder.iterdir():
-            if file.name not in needed:
-                file.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            for file in self.folder.iterdir():
+                if file.name not in needed:
+                    file.unlink(missing_ok=True)
+            for folder in self.path.glob("model-*"):
+                if folder.name != self._model:
+                    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _parts(stored: StoredTensor) -> dict[str, torch.Tensor]:
@@ -141,8 +163,27 @@ def _exchange(file: Path, content: bytes) -> None:
 def _lineage_to_json(lineage: Lineage | None, writer: _Writer) -> dict[str, Any] | None:
     if lineage is None:
         return None
-    initial = writer.all(lineage.initial.stored) if lineage.initial is not None else None
-    return {"recipe": asdict(lineage.recipe), "initial": initial, "initial_seed": lineage.initial_seed}
+    return {
+        "recipe": asdict(lineage.recipe),
+        "initial": writer.all(lineage.initial.stored) if lineage.initial is not None else None,
+        "initial_seed": lineage.initial_seed,
+        "further": [asdict(recipe) for recipe in lineage.further],
+    }
+
+
+def _lineage_from_json(data: Mapping[str, Any] | None, reader: _Reader) -> Lineage | None:
+    if data is None:
+        return None
+    return Lineage(
+        Recipe(**data["recipe"]),
+        initial=Weights(reader.all(data["initial"])) if data["initial"] is not None else None,
+        initial_seed=data["initial_seed"],
+        further=tuple(Recipe(**recipe) for recipe in data["further"]),
+    )
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def load(path: Path, *, device: str = "cpu", memory_budget: int | None = None, disk_budget: int | None = None) -> Session:
@@ -151,19 +192,29 @@ def load(path: Path, *, device: str = "cpu", memory_budget: int | None = None, d
     Raises:
         BadModel: the folder holds no session, or one of another format, or a file of it is missing or damaged.
     """
-    from transformers import AutoConfig, AutoModelForCausalLM
-
-    from unlearnviz.engine.session import Session
-
     try:
         content = json.loads((path / "session.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise BadModel(f"{str(path)!r} holds no saved session that can be read (session.json): {error}.") from error
-    if content.get("format") != FORMAT:
-        raise BadModel(f"{str(path)!r} was saved in format {content.get('format')!r}; this version reads format {FORMAT}.")
-    config = AutoConfig.from_pretrained(path / "model", trust_remote_code=False, local_files_only=True)
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        found = content.get("format") if isinstance(content, dict) else None
+        raise BadModel(f"{str(path)!r} was saved in format {found!r}; this version reads format {FORMAT}.")
+    try:
+        return _assemble(path, content, device, memory_budget, disk_budget)
+    except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
+        if isinstance(error, UnlearnvizError):
+            raise
+        raise BadModel(f"The session saved in {str(path)!r} is damaged: {type(error).__name__}: {error}.") from error
+
+
+def _assemble(path: Path, content: Mapping[str, Any], device: str, memory_budget: int | None, disk_budget: int | None) -> Session:
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    from unlearnviz.engine.session import Session
+
+    config = AutoConfig.from_pretrained(path / content["model"], trust_remote_code=False, local_files_only=True)
     module = AutoModelForCausalLM.from_config(config, attn_implementation=content["attention"], dtype=getattr(torch, content["dtype"]))
-    model = LanguageModel(module.to(device).eval(), load_tokenizer(path / "model"), name=content["model_name"], fused=content.get("fused"))
+    model = LanguageModel(module.to(device).eval(), load_tokenizer(path / content["model"]), name=content["model_name"], fused=content.get("fused"))
     corpus = Corpus.from_rows(content["corpus"], notes=content["corpus_notes"])
     session = Session(
         model,
@@ -181,15 +232,10 @@ def load(path: Path, *, device: str = "cpu", memory_budget: int | None = None, d
     session.groups = {group: tuple(by_id[each] for each in ids) for group, ids in content["groups"].items()}
     reader = _Reader(path, session.snapshots.store, device)
     session.twins = [
-        Twin(Weights(reader.all(each["weights"])), frozenset(each["left_out"]), each["seed"]) for each in content["twins"]
+        Twin(Weights(reader.all(each["weights"])), frozenset(each["left_out"]), each["seed"], tuple(each["siblings"]))
+        for each in content["twins"]
     ]
-    if content["lineage"] is not None:
-        initial = content["lineage"]["initial"]
-        session.lineage = Lineage(
-            Recipe(**content["lineage"]["recipe"]),
-            initial=Weights(reader.all(initial)) if initial is not None else None,
-            initial_seed=content["lineage"]["initial_seed"],
-        )
+    session.lineage = _lineage_from_json(content["lineage"], reader)
     session.snapshots.references = [twin.weights for twin in session.twins]
     if session.lineage is not None and session.lineage.initial is not None:
         session.snapshots.references.append(session.lineage.initial)
@@ -218,11 +264,15 @@ class _Reader:
             from safetensors import SafetensorError
 
             try:
-                parts = load_file(str(self.folder / place["file"]), device=self.device)
+                data = (self.folder / place["file"]).read_bytes()
+                parts = {name: part.to(self.device) for name, part in from_bytes(data).items()}
             except (OSError, SafetensorError) as error:
                 raise BadModel(f"The saved session misses {place['file']} or it is damaged: {error}.") from error
+            if f"{_digest(data)}.safetensors" != place["file"]:
+                raise BadModel(f"The saved session is damaged: {place['file']} holds something else than was saved.")
             if "value" in parts:
                 self._read[key] = self.store.adopt(parts["value"])
             else:
                 self._read[key] = self.store.adopt_rows(self._one(place["base"]), parts["rows"], parts["row_values"])
+            self.store.fit()  # a long history never lies in memory as a whole
         return self._read[key]

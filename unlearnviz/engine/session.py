@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import logging
+import math
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from unlearnviz.engine import measuring, stepping, teaching
 from unlearnviz.engine.corpus import Corpus, Passage
@@ -21,7 +23,7 @@ from unlearnviz.engine.selection import ParameterSelection
 from unlearnviz.engine.snapshots import Snapshots
 from unlearnviz.engine.turn import Turn
 from unlearnviz.engine.weights import Weights, fingerprint
-from unlearnviz.errors import BadForgetSet, Busy, NotPossible
+from unlearnviz.errors import BadForgetSet, BadSetting, Busy, NotPossible
 
 if TYPE_CHECKING:
     from unlearnviz.engine.learning import Recipe
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from unlearnviz.engine.teaching import Lineage
     from unlearnviz.engine.twin import Twin
 
-
+T = TypeVar("T")
 
 UPDATE_FRACTION = 0.01  # of a selection's norm: what 0.25 is of the shipped world's embedding, rounded
 
@@ -62,6 +64,8 @@ class Session:
         lineage: Lineage | None = None,
         initial_seed: int | None = None,
     ) -> None:
+        if not (math.isfinite(update_fraction) and update_fraction > 0):
+            raise BadSetting(f"update_fraction={update_fraction!r} is out of range; allowed is above 0.")
         self.model = model
         self.corpus = corpus
         self.seed = seed
@@ -99,7 +103,7 @@ class Session:
         Raises:
             UnknownName, BadForgetSet: nothing changes.
         """
-        flat = [each for item in items for each in ([item] if isinstance(item, (str, Passage)) else item)]
+        flat = [each for item in items for each in (item if isinstance(item, Iterable) and not isinstance(item, str) else [item])]
         with self.turn.take("pick"):
             chosen, new = resolve(self.corpus, self.typed, flat)
             notes = [f"{p.id} is a text you typed: the model was never trained on it." for p in new]
@@ -124,7 +128,7 @@ class Session:
         """
         return _drain(self.stepping(method, where))
 
-    def stepping(self, method: Method | str | None = None, where: str = "embedding") -> Iterator[Progress]:
+    def stepping(self, method: Method | str | None = None, where: str = "embedding") -> Generator[Progress, None, StepRecord]:
         """`step` as an iterator; returns the StepRecord."""
         resolved, selection = self._plan(method, where)
         with self.turn.take(f"a step of {resolved.name}"):
@@ -141,7 +145,7 @@ class Session:
 
     def running(
         self, steps: int, method: Method | str | None = None, where: str = "embedding", *, stop_at: float = 3.0
-    ) -> Iterator[Progress]:
+    ) -> Generator[Progress, None, tuple[StepRecord, ...]]:
         """`run` as an iterator; returns the StepRecords."""
         resolved, selection = self._plan(method, where)
         with self.turn.take(f"a run of {steps} steps of {resolved.name}"):
@@ -152,7 +156,7 @@ class Session:
         """The method and the selection that were asked for, checked before anything starts."""
         if method is None:
             method = "gradient-ascent"
-        resolved = methods[method]() if isinstance(method, str) else method
+        resolved = methods.make(method, Method)
         selection = ParameterSelection.parse(where, self.model.layout)
         if self.turn.taken:
             raise Busy(f"A piece of work is running ({self.turn.what}), so a step has to wait. Stop it with session.cancel(), or wait for it to end.")
@@ -222,9 +226,11 @@ class Session:
 
         Returns the ids of the steps whose weights were given up.
         """
+        if not isinstance(k, int) or k < 1:
+            raise BadSetting(f"keep_every({k!r}) keeps no step; k is a whole number, at least 1.")
         with self.turn.take("keep every"):
             kept = {0, self.head, *self.history.branches.values()}
-            dropped = [r.id for r in self.history if r.id not in kept and self.history.depth(r.id) % max(1, k) and self.snapshots.holds(r.id)]
+            dropped = [r.id for r in self.history if r.id not in kept and self.history.depth(r.id) % k and self.snapshots.holds(r.id)]
             self.snapshots.drop(dropped)
         self._emit(Thinned(self.head, tuple(dropped)))
         return tuple(dropped)
@@ -237,12 +243,13 @@ class Session:
             NotPossible: it is the one we are on.
         """
         with self.turn.take("forget a branch"):
-            tip = self.history.find(name)
+            tip = self.history.find(str(name))
             if name == self.history.branch:
                 raise NotPossible(f"We are on the branch {name!r}; go to another one first.")
             del self.history.branches[name]
             needed = {step for end in (*self.history.branches.values(), self.head) for step in self.history.path(end)}
-            dropped = [step for step in self.history.path(tip) if step not in needed and self.snapshots.holds(step)]
+            own = {*self.history.path(tip), *(record.id for record in self.history if record.branch == name)}
+            dropped = [step for step in sorted(own - needed) if self.snapshots.holds(step)]
             self.snapshots.drop(dropped)
         self._emit(Thinned(self.head, tuple(dropped)))
         return tuple(dropped)
@@ -264,7 +271,7 @@ class Session:
         """
         return _drain(self.measuring(*probes, of=of))
 
-    def measuring(self, *probes: Probe | str, of: str | int = "now") -> Iterator[Progress]:
+    def measuring(self, *probes: Probe | str, of: str | int = "now") -> Generator[Progress, None, dict[str, Reading]]:
         """`measure` as an iterator; returns the mapping."""
         resolved = measuring.resolve(probes)
         with self.turn.take("a measurement"):
@@ -275,8 +282,13 @@ class Session:
     @property
     def active_twin(self) -> Twin | None:
         """The twin that never saw exactly the present forget set, or None."""
-        asked = {passage.id for passage in self.forget}
-        return next((twin for twin in self.twins if twin.left_out == asked), None)
+        asked = self.taught_forget
+        return next((twin for twin in self.twins if twin.left_out == asked), None) if asked else None
+
+    @property
+    def taught_forget(self) -> frozenset[str]:
+        """Ids of the forget set without typed texts: what a twin has to be taught without."""
+        return frozenset(passage.id for passage in self.forget if passage.id in self.corpus)
 
     # -- teaching -----------------------------------------------------------------------------------------------------
 
@@ -284,7 +296,7 @@ class Session:
         """Train the model on the taught texts; the result is step 0 of a new history. Stopping keeps the old one whole."""
         return _drain(self.learning(epochs, recipe=recipe))
 
-    def learning(self, epochs: int | None = None, *, recipe: Recipe | None = None) -> Iterator[Progress]:
+    def learning(self, epochs: int | None = None, *, recipe: Recipe | None = None) -> Generator[Progress, None, StepRecord]:
         """`learn` as an iterator; returns the record of step 0."""
         with self.turn.take("learning"):
             record = yield from teaching.learn(self, epochs, recipe)
@@ -299,7 +311,7 @@ class Session:
         """
         return _drain(self.twinning(seed=seed))
 
-    def twinning(self, *, seed: int | None = None) -> Iterator[Progress]:
+    def twinning(self, *, seed: int | None = None) -> Generator[Progress, None, Twin]:
         """`twin` as an iterator; returns the Twin."""
         if not self.forget:
             raise BadForgetSet("Nothing is picked, so there is nothing a twin could be trained without; call session.pick(...) first.")
@@ -354,7 +366,10 @@ class Session:
 
     def _emit(self, event: Event) -> None:
         for listener in tuple(self._listeners):
-            listener(event)
+            try:
+                listener(event)
+            except Exception:  # what happened has happened: who listens cannot make it fail
+                logging.getLogger("unlearnviz").exception("A listener of the session failed on %s", event)
 
     def update_norm(self, selection: ParameterSelection) -> float:
         """L2 norm of a default update for a selection."""
@@ -369,12 +384,12 @@ class Session:
         return self.history.mark(step, mark)
 
 
-def _drain(work: Iterator[Any]) -> Any:
+def _drain(work: Generator[Progress, None, T]) -> T:
     """Run an iterator to its end and hand back its return value."""
     while True:
         try:
             next(work)
         except StopIteration as end:
-            return end.value
+            return end.value  # type: ignore[no-any-return]
 
 

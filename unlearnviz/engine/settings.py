@@ -13,7 +13,7 @@ from unlearnviz.errors import BadSetting, nearest
 def setting(
     default: Any = MISSING,
     *,
-    help: str,  # noqa: A002 - the word people look for
+    help: str,
     minimum: float | None = None,
     maximum: float | None = None,
     above: float | None = None,
@@ -47,25 +47,33 @@ def check_settings(owner: Any) -> None:
         if "help" not in each.metadata:
             continue
         value = getattr(owner, each.name)
-        optional = each.default is None or "None" in str(each.type)
-        if value is None and optional:
+        if hasattr(value, "item") and getattr(value, "ndim", None) == 0:  # a numpy or torch scalar: settings are JSON-safe
+            value = value.item()
+            object.__setattr__(owner, each.name, value)
+        # a notebook cell without `from __future__ import annotations` hands over the type itself
+        kind = each.type.__name__ if isinstance(each.type, type) else str(each.type)
+        if value is None and (each.default is None or "None" in kind):
             continue
-        _check_one(type(owner).__name__, each.name, value, each.metadata, whole=str(each.type).startswith("int"))
+        _check_one(type(owner).__name__, each.name, value, each.metadata, kind)
 
 
-def _check_one(owner: str, name: str, value: Any, limits: Any, *, whole: bool) -> None:
+def _check_one(owner: str, name: str, value: Any, limits: Any, kind: str) -> None:
     asked = f"{owner}({name}={value!r})"
     if limits["choices"] is not None:
         if value not in limits["choices"]:
             raise BadSetting(f"{asked} is not one of its choices.{nearest(value, limits['choices'])}")
         return
+    if kind == "bool" and not isinstance(value, bool):
+        raise BadSetting(f"{asked} is neither True nor False.")
     bounds = [limits["minimum"], limits["maximum"], limits["above"]]
-    if all(bound is None for bound in bounds):
+    bounded = any(bound is not None for bound in bounds)
+    if not bounded and kind.split(" ", maxsplit=1)[0] not in ("int", "float"):
         return
+    end = f"; {_allowed(limits)}." if bounded else "."
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise BadSetting(f"{asked} is not a finite number; {_allowed(limits)}.")
-    if whole and not isinstance(value, int):
-        raise BadSetting(f"{asked} is not a whole number; {_allowed(limits)}.")
+        raise BadSetting(f"{asked} is not a finite number{end}")
+    if kind.startswith("int") and not isinstance(value, int):
+        raise BadSetting(f"{asked} is not a whole number{end}")
     low, high, above = bounds
     if (low is not None and value < low) or (high is not None and value > high) or (above is not None and value <= above):
         raise BadSetting(f"{asked} is out of range; {_allowed(limits)}.")

@@ -39,10 +39,15 @@ class Snapshots:
         self._kept: dict[int, Snapshot] = {0: Snapshot(start)}
         self._loaded = start
         self._release()
-        size = sum(parameter.numel() * parameter.element_size() for parameter in self.model.parameters.values())
-        if size * 8 <= self.store.memory_budget:  # a small model is copied at once, so that edits from outside can be mended
+        if self.small:  # copied at once, so that edits from outside can be mended
             self.secure(start)
         self.seal()
+
+    @property
+    def small(self) -> bool:
+        """Whether a copy of the whole model is a small matter."""
+        size = sum(parameter.numel() * parameter.element_size() for parameter in self.model.parameters.values())
+        return size * 8 <= self.store.memory_budget
 
     def __getitem__(self, step: int) -> Snapshot:
         if step not in self._kept:
@@ -68,14 +73,9 @@ class Snapshots:
         """Keep the weights that the model holds now as those of a step.
 
         Raises:
-            NotPossible: no room; the caller rolls back.
+            NotPossible: no room; the caller rolls back and discards.
         """
-        new = [stored for name, stored in weights.stored.items() if stored is not self._loaded.stored[name]]
-        try:
-            self.store.fit()
-        except NotPossible:
-            self.store.discard([*new, *state.values()])
-            raise
+        self.store.fit()
         self._kept[step] = Snapshot(weights, state)
         self._loaded = weights
         self.seal()
@@ -85,23 +85,62 @@ class Snapshots:
         """Put the weights of a step into the model: only tensors that differ are copied."""
         target = self[step].weights
         changed = set(self.changed_outside())
-        lost = [name for name in changed if target.stored[name].is_live]
+        lost = [name for name in changed if name in target.stored and target.stored[name].is_live]
         if lost:
             raise ChangedOutside(f"{lost[0]} was edited outside the session before the session had a copy of it; open the model again.")
-        for name, stored in target.stored.items():
-            if stored is not self._loaded.stored[name] or name in changed:
-                self.model.parameters[name].copy_(stored.value())
+        if changed:
+            self._attach()
+        again = target is self._loaded  # asked to go where we are: mend everything, also edits through `.data`, which do not show
+        touched: list[str] = []
+        try:
+            for name, stored in target.stored.items():
+                if stored is not self._loaded.stored[name] or name in changed or (again and not stored.is_live):
+                    value = stored.value()
+                    touched.append(name)
+                    self._put(name, value)
+        except BaseException:  # such as a file of the history that somebody deleted
+            for name in touched:
+                if not self._loaded.stored[name].is_live:
+                    self._put(name, self._loaded.stored[name].value())
+            if not changed:
+                self.seal()
+            raise
         self._loaded = target
         self.store.visit([*target.stored.values(), *self._kept[step].state.values()])
         self.seal()
 
-    @torch.no_grad()
-    def restore(self, names: Iterable[str]) -> None:
-        """Put back the loaded values of some parameters, after an unfinished edit."""
-        for name in names:
-            if not self._loaded.stored[name].is_live:
-                self.model.parameters[name].copy_(self._loaded.stored[name].value())
+    def restore(self, names: Iterable[str]) -> list[str]:
+        """Put back the loaded values of some parameters, after an unfinished edit; returns those of which there is no copy."""
+        asked = list(names)
+        self._attach()
+        lost = [name for name in asked if name in self._loaded.stored and self._loaded.stored[name].is_live]
+        for name in asked:
+            if name in self._loaded.stored and name not in lost:
+                self._put(name, self._loaded.stored[name].value())
+        sealed = {name: self._sealed.get(name) for name in lost}
         self.seal()
+        self._sealed.update({name: seal for name, seal in sealed.items() if seal is not None})  # what cannot be mended still shows
+        return lost
+
+    @torch.no_grad()
+    def _put(self, name: str, value: torch.Tensor) -> None:
+        """Copy a value into a parameter; where somebody changed its kind or shape (`module.half()`), it gets its own back."""
+        parameter = self.model.parameters[name]
+        if (parameter.dtype, parameter.shape) == (value.dtype, value.shape):
+            parameter.copy_(value)
+        else:
+            parameter.data = value.clone()
+
+    def _attach(self) -> None:
+        """Hang the session's own parameters into the model again, where somebody exchanged them."""
+        module, layout = self.model.module, self.model.layout
+        for name, parameter in self.model.parameters.items():
+            owner, _, leaf = name.rpartition(".")
+            holder = module.get_submodule(owner)
+            if getattr(holder, leaf, None) is not parameter:
+                setattr(holder, leaf, parameter)
+        if layout.tied and module.get_output_embeddings().weight is not self.model.parameters[layout.input_embedding]:
+            module.get_output_embeddings().weight = self.model.parameters[layout.input_embedding]
 
     def drop(self, steps: Iterable[int]) -> None:
         """Let go of the weights of steps."""
@@ -118,21 +157,27 @@ class Snapshots:
         """Take over the snapshots of a saved session and load one of them."""
         self._kept = kept
         self._release()
-        with torch.no_grad():
-            for name, stored in kept[head].weights.stored.items():
-                self.model.parameters[name].copy_(stored.value())
+        for name, stored in kept[head].weights.stored.items():
+            self._put(name, stored.value())
         self._loaded = kept[head].weights
         self.store.fit()
         self.seal()
 
     def seal(self) -> None:
         """Note the version of every parameter, so that a later edit by somebody else shows."""
-        self._sealed = {name: (id(parameter), parameter._version) for name, parameter in self.model.module.named_parameters()}
+        self._sealed = self._versions()
 
     def changed_outside(self) -> list[str]:
-        """Names of parameters that were exchanged or edited since the last seal (edits through `.data` do not show)."""
-        now = {name: (id(parameter), parameter._version) for name, parameter in self.model.module.named_parameters()}
-        return [name for name in self._sealed if now.get(name) != self._sealed[name]]
+        """Names of parameters that were exchanged, added or edited since the last seal (edits within `.data` do not show)."""
+        now = self._versions()
+        return [name for name in {**self._sealed, **now} if now.get(name) != self._sealed.get(name)]
+
+    def _versions(self) -> dict[str, tuple[int, int, int, torch.dtype]]:
+        """What a parameter is, without looking at its values: who, edited how often, where its storage lies, of which kind."""
+        return {
+            name: (id(parameter), parameter._version, parameter.data_ptr(), parameter.dtype)  # noqa: SLF001 - torch has no public name
+            for name, parameter in self.model.module.named_parameters()
+        }
 
     def check(self, head: int) -> None:
         """Raise ChangedOutside if somebody else edited the model."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Generator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -17,13 +18,13 @@ from unlearnviz.engine.selection import ParameterSelection
 from unlearnviz.engine.storage import StoredTensor
 from unlearnviz.engine.weights import Weights
 from unlearnviz.engine.work import Work
-from unlearnviz.errors import BadSetting, Overshoot
+from unlearnviz.errors import BadSetting, ChangedOutside, Overshoot
 
 if TYPE_CHECKING:
     from unlearnviz.engine.session import Session
 
 
-def take_step(session: Session, method: Method, selection: ParameterSelection) -> Iterator[Progress]:
+def take_step(session: Session, method: Method, selection: ParameterSelection) -> Generator[Progress, None, StepRecord]:
     """Run a method once and commit the result; returns the StepRecord.
 
     Whatever ends it early (an error, a Stop, a closed iterator, a full disk) puts every value back, bit for bit.
@@ -35,6 +36,8 @@ def take_step(session: Session, method: Method, selection: ParameterSelection) -
     seed = session.step_seed(history.depth() + 1)
     began = time.perf_counter()
     asked = {passage.id for passage in session.forget}
+    settings = _json_safe(method)
+    put: list[StoredTensor] = []
     try:
         with model.following(selection.names, selection.use) as parameters:
             work = Work(
@@ -48,26 +51,27 @@ def take_step(session: Session, method: Method, selection: ParameterSelection) -
                 update_norm=session.update_norm(selection),
                 state=_carried(session, method, selection),
             )
-            running = method.run(work)
-            while True:
-                with torch.enable_grad():  # grad mode belongs to the thread, and each round may be on another one
-                    progress = next(running, None)
-                if progress is None:
-                    break
-                session.turn.report(progress)
-                yield progress
-        edited = {name: model.parameters[name] for name in selection.names}
+            yield from _in_rounds(session, method, work)
+        _check_scope(session, method, selection)
+        edited: dict[str, torch.Tensor] = {name: model.parameters[name] for name in selection.names}
         _check_finite(edited, method)
-        rows = selection.use == "input"
-        new = {name: snapshots.store.put(p, rows_over=parent.weights.stored[name] if rows else None) for name, p in edited.items()}
+        new: dict[str, StoredTensor] = {}
+        for name, parameter in edited.items():
+            # SGD on the looked-up matrix moves the rows of tokens that occur, and no others
+            few = name == model.layout.input_embedding and (selection.use == "input" or not model.layout.tied)
+            new[name] = snapshots.store.put(parameter, rows_over=parent.weights.stored[name] if few else None)
+            put.append(new[name])
         weights = parent.weights.replaced(new)
-        state = {name: snapshots.store.put(tensor) for name, tensor in work.state.items()}
+        state: dict[str, StoredTensor] = {}
+        for name, tensor in work.state.items():
+            state[name] = snapshots.store.put(tensor)
+            put.append(state[name])
         record = StepRecord(
             id=len(history),
             parent=history.head,
             branch=history.branch,
             method=method.name,
-            settings=method.settings,
+            settings=settings,
             where=selection.text,
             forget=tuple(passage.id for passage in session.forget),
             seed=seed,
@@ -77,15 +81,37 @@ def take_step(session: Session, method: Method, selection: ParameterSelection) -
         )
         snapshots.add(record.id, weights, state)
     except BaseException:
-        snapshots.restore(selection.names)
+        snapshots.restore([*selection.names, *(name for name in snapshots.changed_outside() if name not in selection.names)])
+        snapshots.store.discard(put)
         raise
     history.add(record)
     return record
 
 
+def _in_rounds(session: Session, method: Method, work: Work) -> Generator[Progress, None, None]:
+    """Run a method from one cancel point to the next."""
+    with torch.enable_grad():
+        running = iter(method.run(work) or ())  # a method without a cancel point returns nothing
+    try:
+        while True:
+            with torch.enable_grad():  # grad mode belongs to the thread, and each round may be on another one
+                progress = next(running, _END)
+            if progress is _END:
+                return
+            progress = progress if isinstance(progress, Progress) else Progress(0)  # a bare `yield` is a cancel point too
+            session.turn.report(progress)
+            yield progress
+    finally:
+        if isinstance(running, Generator):
+            running.close()  # before anything is put back: its `finally` may edit weights
+
+
+_END: Any = object()
+
+
 def take_steps(
     session: Session, steps: int, method: Method, selection: ParameterSelection, stop_at: float, stepped: Callable[[], None]
-) -> Iterator[Progress]:
+) -> Generator[Progress, None, tuple[StepRecord, ...]]:
     """Several steps with a look at the retain texts after each; returns the StepRecords.
 
     The run ends after the first step whose retain perplexity is above `stop_at` times that of the start; that step is marked.
@@ -100,13 +126,15 @@ def take_steps(
     before = _retain(start["perplexity"].rows)
     for done in range(steps):
         record = yield from take_step(session, method, selection)
-        now = yield from measuring.take_readings(session, [probe], "now")
-        after = _retain(now["perplexity"].rows)
-        overshot = before is not None and after is not None and not after <= stop_at * before
-        if overshot:
-            record = session.mark(record.id, "overshoot")
+        try:
+            now = yield from measuring.take_readings(session, [probe], "now")
+            after = _retain(now["perplexity"].rows)
+            overshot = before is not None and after is not None and not after <= stop_at * before
+            if overshot:
+                record = session.mark(record.id, "overshoot")
+        finally:
+            stepped()  # the step is in the history, also when the look at it was stopped
         records.append(record)
-        stepped()
         progress = Progress(done + 1, steps, f"step {done + 1} of {steps}")
         session.turn.report(progress)
         yield progress
@@ -115,19 +143,39 @@ def take_steps(
     return tuple(records)
 
 
-def _retain(rows: tuple[dict[str, float], ...]) -> float | None:
-    return next((row["perplexity"] for row in rows if row["group"] == "retain"), None)  # type: ignore[comparison-overlap]
+def _retain(rows: tuple[dict[str, Any], ...]) -> float | None:
+    return next((row["perplexity"] for row in rows if row["group"] == "retain"), None)
+
+
+def _json_safe(method: Method) -> dict[str, Any]:
+    """The settings as they come back from a saved history."""
+    try:
+        return json.loads(json.dumps(method.settings))  # type: ignore[no-any-return]
+    except (TypeError, ValueError) as error:
+        raise BadSetting(
+            f"The settings of {method.name} cannot be written into the history ({error}); use numbers, texts, lists and True or False."
+        ) from error
 
 
 def _carried(session: Session, method: Method, selection: ParameterSelection) -> dict[str, torch.Tensor]:
     """The state that the parent's commit holds for the same method, settings and selection; copies."""
     parent = session.history[session.history.head]
-    if (parent.method, dict(parent.settings), parent.where) != (method.name, method.settings, selection.text):
+    if (parent.method, dict(parent.settings), parent.where) != (method.name, _json_safe(method), selection.text):
         return {}
     return {name: stored.value().clone() for name, stored in session.snapshots[parent.id].state.items()}
 
 
-def _check_finite(edited: dict[str, torch.Tensor], method: Method) -> None:
+def _check_scope(session: Session, method: Method, selection: ParameterSelection) -> None:
+    """Scoped: what is not selected is as it was."""
+    outside = [name for name in session.snapshots.changed_outside() if name not in selection.names]
+    if outside:
+        raise ChangedOutside(
+            f"During this step {outside[0]} was edited, which is not in {selection.text!r}: {method.name} may change work.parameters only, "
+            "and nobody else may edit the model meanwhile. Nothing was kept."
+        )
+
+
+def _check_finite(edited: Mapping[str, torch.Tensor], method: Method) -> None:
     for name, parameter in edited.items():
         if not bool(torch.isfinite(parameter.detach().sum())) and not bool(torch.isfinite(parameter).all()):
             raise Overshoot(
@@ -136,13 +184,13 @@ def _check_finite(edited: dict[str, torch.Tensor], method: Method) -> None:
             )
 
 
-def _moved(session: Session, new: Weights, old: Weights, changed: dict[str, StoredTensor]) -> dict[str, float]:
+def _moved(session: Session, new: Weights, old: Weights, changed: Mapping[str, StoredTensor]) -> dict[str, float]:
     """L2 norm of the change per parameter group, for the groups that moved."""
     norms = {}
     for group, names in session.model.layout.groups.items():
         touched = [name for name in names if name in changed]
-        if touched:
-            norms[group] = new.distance(old, touched)
+        if touched and (distance := new.distance(old, touched)) > 0:
+            norms[group] = distance
     return norms
 
 

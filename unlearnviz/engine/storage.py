@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from unlearnviz.errors import NotPossible
+from unlearnviz.errors import BadSetting, NotPossible
 
 DEFAULT_MEMORY = 128 * 2**20
 DEFAULT_DISK = 4 * 2**30
@@ -37,7 +37,7 @@ class StoredTensor:
         held = live if live is not None else tensor
         assert held is not None
         self.is_live = live is not None
-        self.shape, self.dtype = tuple(held.shape), held.dtype
+        self.shape, self.dtype, self.device = tuple(held.shape), held.dtype, held.device
         self.tensor: torch.Tensor | None = held
         self.base: StoredTensor | None = None
         self.rows: torch.Tensor | None = None  # indices, shape (changed,)
@@ -58,9 +58,13 @@ class StoredTensor:
         if self.tensor is not None:
             return self.tensor
         if self.file is not None:
+            from safetensors import SafetensorError
             from safetensors.torch import load_file
 
-            loaded = load_file(str(self.file))
+            try:
+                loaded = load_file(str(self.file), device=str(self.device))
+            except (OSError, SafetensorError) as error:
+                raise NotPossible(f"A part of the history that lay on disk cannot be read back ({error}); nothing was changed.") from error
             if "value" in loaded:
                 return loaded["value"]
             rows, values = loaded["rows"], loaded["row_values"]
@@ -81,6 +85,9 @@ class TensorStore:
     """
 
     def __init__(self, memory_budget: int | None = None, disk_budget: int = DEFAULT_DISK) -> None:
+        for name, budget in (("memory_budget", memory_budget), ("disk_budget", disk_budget)):
+            if budget is not None and not budget >= 0:
+                raise BadSetting(f"{name}={budget!r} is no number of bytes; allowed is at least 0.")
         self.memory_budget = default_memory_budget() if memory_budget is None else memory_budget
         self.disk_budget = disk_budget
         self.disk_bytes = 0
@@ -151,33 +158,44 @@ class TensorStore:
                 self._spill(stored)
 
     def _spill(self, stored: StoredTensor) -> None:
+        from safetensors import SafetensorError
         from safetensors.torch import save_file
 
         size = stored.bytes_in_memory
         if size == 0:
             return
         if self.disk_bytes + size > self.disk_budget:
-            raise NotPossible(
-                f"The history holds {self.memory_bytes / 2**20:.0f} MB in memory and {self.disk_bytes / 2**20:.0f} MB on disk, which is its "
-                "budget; the step was not taken. Make room with session.keep_every(2) or session.forget_branch(name)."
-            )
-        if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="unlearnviz-"))
-            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
-        file = self._folder / f"{id(stored):x}-{next(self._clock)}.safetensors"
+            raise self._spent()
         parts = {"value": stored.tensor, "rows": stored.rows, "row_values": stored.row_values}
+        file: Path | None = None
         try:
+            if self._folder is None:
+                self._folder = Path(tempfile.mkdtemp(prefix="unlearnviz-"))
+                weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+            file = self._folder / f"{id(stored):x}-{next(self._clock)}.safetensors"
             save_file({name: part.cpu().contiguous() for name, part in parts.items() if part is not None}, str(file))
-        except OSError as error:
-            file.unlink(missing_ok=True)
+            written = file.stat().st_size
+        except (OSError, SafetensorError) as error:  # a full disk is a SafetensorError, which is no OSError
+            if file is not None:
+                file.unlink(missing_ok=True)
             raise NotPossible(
-                f"The history outgrew its memory and could not be moved to disk ({error}); the step was not taken. "
+                f"The history outgrew its memory and could not be moved to disk ({error}); nothing was changed. "
                 "Free some disk, or make room with session.keep_every(2)."
             ) from error
+        if self.disk_bytes + written > self.disk_budget:  # the header counts too
+            file.unlink(missing_ok=True)
+            raise self._spent()
         stored.file, stored.tensor, stored.rows, stored.row_values = file, None, None, None
-        stored.bytes_on_disk = file.stat().st_size
+        stored.bytes_on_disk = written
         self.memory_bytes -= size
-        self.disk_bytes += stored.bytes_on_disk
+        self.disk_bytes += written
+
+    def _spent(self) -> NotPossible:
+        return NotPossible(
+            f"The history holds {_megabytes(self.memory_bytes)} in memory and {_megabytes(self.disk_bytes)} on disk, and the next value "
+            f"would pass its budget of {_megabytes(self.memory_budget)} and {_megabytes(self.disk_budget)}; nothing was changed. "
+            "Make room with session.keep_every(2) or session.forget_branch(name)."
+        )
 
     def keep_only(self, needed: Iterable[StoredTensor]) -> None:
         """Let go of every value that is not in `needed` and not the base of one that is."""
@@ -201,6 +219,10 @@ class TensorStore:
             self.disk_bytes -= stored.bytes_on_disk
             stored.file.unlink(missing_ok=True)
         self.memory_bytes -= stored.bytes_in_memory
+
+
+def _megabytes(count: float) -> str:
+    return f"{count / 2**20:.3g} MB"
 
 
 def _as_rows(tensor: torch.Tensor, over: StoredTensor) -> StoredTensor | None:

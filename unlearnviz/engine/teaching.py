@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import hashlib
 import json
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,8 +25,10 @@ from unlearnviz.errors import BadSetting, NotPossible
 
 if TYPE_CHECKING:
     from unlearnviz.engine.corpus import Corpus
+    from unlearnviz.engine.history import StepRecord
     from unlearnviz.engine.session import Session
 
+_NOT_THE_MODEL = ("_name_or_path", "architectures", "transformers_version", "dtype", "torch_dtype")
 LARGEST_CACHED = 64 * 2**20  # bytes of a twin that is worth a place in the user's cache
 
 
@@ -33,12 +36,14 @@ LARGEST_CACHED = 64 * 2**20  # bytes of a twin that is worth a place in the user
 class Lineage:
     """How a model came to know its texts: where it began, and the recipe.
 
-    Exactly one of `initial` (weights before the teaching) and `initial_seed` (of a fresh random start) is given.
+    Exactly one of `initial` (weights before the teaching) and `initial_seed` (of a fresh random start) is given. `further`
+    are the recipes by which it was taught again after the first: a twin goes the whole way.
     """
 
     recipe: Recipe
     initial: Weights | None = None
     initial_seed: int | None = None
+    further: tuple[Recipe, ...] = ()
 
     def start(self, model: LanguageModel) -> Weights:
         """The weights before the teaching."""
@@ -47,24 +52,29 @@ class Lineage:
         return fresh_weights(model, seed=self.initial_seed or 0)
 
 
-def learn(session: Session, epochs: int | None, recipe: Recipe | None) -> Iterator[Progress]:
+def learn(session: Session, epochs: int | None, recipe: Recipe | None) -> Generator[Progress, None, StepRecord]:
     """Train the live model; returns the record of the new step 0. Ended early, weights and history stay as they were."""
     if epochs is not None and recipe is not None:
         raise BadSetting("learn() was given both epochs= and recipe=; put the epochs into the recipe.")
-    snapshots = session.snapshots
+    snapshots, lineage = session.snapshots, session.lineage
     snapshots.check(session.head)
     chosen = recipe or Recipe.suited_to(session.model, **({} if epochs is None else {"epochs": epochs}))
     before = session.weights
     snapshots.secure(before)
     try:
-        for progress in train(session.model, session.corpus, chosen):
-            session.turn.report(progress)
-            yield progress
+        with contextlib.closing(train(session.model, session.corpus, chosen)) as training:
+            for progress in training:
+                session.turn.report(progress)
+                yield progress
     except BaseException:
         snapshots.restore(before.stored)
         raise
-    fresh = session.initial_seed is not None and len(session.history) == 1  # the random start can be made again from its seed
-    session.lineage = Lineage(chosen, initial_seed=session.initial_seed) if fresh else Lineage(chosen, initial=before)
+    if lineage is not None:  # a twin that began here would have seen the forget texts: it begins where this model began
+        session.lineage = replace(lineage, further=(*lineage.further, chosen))
+    elif session.initial_seed is not None and len(session.history) == 1:  # the random start can be made again from its seed
+        session.lineage = Lineage(chosen, initial_seed=session.initial_seed)
+    else:
+        session.lineage = Lineage(chosen, initial=before)
     session.initial_seed = None
     session.history = History()
     session.twins = []
@@ -74,7 +84,7 @@ def learn(session: Session, epochs: int | None, recipe: Recipe | None) -> Iterat
     return session.history[0]
 
 
-def train_twin(session: Session, seed: int | None) -> Iterator[Progress]:
+def train_twin(session: Session, seed: int | None) -> Generator[Progress, None, Twin]:
     """Train (or find) the model that never saw the forget set; returns the Twin."""
     lineage = session.lineage
     if lineage is None:
@@ -82,23 +92,29 @@ def train_twin(session: Session, seed: int | None) -> Iterator[Progress]:
             "A twin is the same model taught without the forget set, and this session does not know how its model was taught. "
             "session.learn() teaches it here; until then the never-seen texts are the reference."
         )
-    left_out = frozenset(passage.id for passage in session.forget if not passage.extra.get("typed"))
+    left_out = session.taught_forget
     if not left_out:
         raise NotPossible("The forget set holds only texts you typed, which the model never learned: it is its own twin.")
-    recipe = lineage.recipe if seed is None else replace(lineage.recipe, seed=seed)
-    ready = next((twin for twin in session.twins if twin.left_out == left_out and twin.seed == recipe.seed), None)
+    recipes = [each if seed is None else replace(each, seed=seed) for each in (lineage.recipe, *lineage.further)]
+    ready = next((twin for twin in session.twins if twin.left_out == left_out and twin.seed == recipes[0].seed), None)
     if ready is not None:
         return ready
     student = _student(session.model, lineage)
-    training = train_cached(student, session.corpus, recipe, left_out)
-    for progress in training:
-        session.turn.report(progress)
-        yield progress
-    weights = Weights({name: session.snapshots.store.adopt(p) for name, p in student.parameters.items()})
-    twin = Twin(weights, left_out, recipe.seed)
+    for recipe in recipes:
+        with contextlib.closing(train_cached(student, session.corpus, recipe, left_out)) as training:
+            for progress in training:
+                session.turn.report(progress)
+                yield progress
+    store = session.snapshots.store
+    weights = Weights({name: store.adopt(p) for name, p in student.parameters.items()})
+    try:
+        store.fit()
+    except BaseException:
+        store.discard(weights.stored.values())
+        raise
+    twin = Twin(weights, left_out, recipes[0].seed)
     session.twins.append(twin)
     session.snapshots.references.append(weights)
-    session.snapshots.store.fit()
     return twin
 
 
@@ -118,15 +134,20 @@ def cache_folder() -> Path:
     return Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "unlearnviz"
 
 
-def train_cached(student: LanguageModel, corpus: Corpus, recipe: Recipe, left_out: Collection[str] = ()) -> Iterator[Progress]:
+def train_cached(
+    student: LanguageModel, corpus: Corpus, recipe: Recipe, left_out: Collection[str] = ()
+) -> Generator[Progress, None, None]:
     """`train`, unless the same training was done before: then its result is read from the cache."""
+    config = student.module.config.to_dict()
     content = {
+        "model": {name: config[name] for name in sorted(config) if name not in _NOT_THE_MODEL},  # heads and activation show in no shape
+        "tokenizer": hashlib.sha256(student.tokenizer.to_str().encode()).hexdigest(),
         "start": fingerprint(student.parameters),
         "recipe": asdict(recipe),
         "corpus": corpus.digest(),
         "left_out": sorted(left_out),
     }
-    name = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    name = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
     file = cache_folder() / "twins" / f"{name}.safetensors"
     if not _from_cache(file, student):
         yield from train(student, corpus, recipe, left_out)
@@ -145,6 +166,9 @@ def _from_cache(file: Path, student: LanguageModel) -> bool:
         tensors = load_file(str(file))
     except (SafetensorError, OSError):  # a damaged cache is no cache: the twin is trained again
         return False
+    shapes = {name: parameter.shape for name, parameter in student.parameters.items()}
+    if {name: tensor.shape for name, tensor in tensors.items()} != shapes:
+        return False
     for name, parameter in student.parameters.items():
         parameter.copy_(tensors[name])
     return True
@@ -152,6 +176,7 @@ def _from_cache(file: Path, student: LanguageModel) -> bool:
 
 def _to_cache(file: Path, student: LanguageModel) -> None:
     """Keep trained weights for the next session; a cache that cannot be written is simply not used."""
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     tensors = {name: parameter.detach().cpu().contiguous() for name, parameter in student.parameters.items()}
@@ -162,5 +187,6 @@ def _to_cache(file: Path, student: LanguageModel) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         save_file(tensors, str(part))
         part.replace(file)
-    except OSError:
-        part.unlink(missing_ok=True)
+    except (OSError, SafetensorError):
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)

@@ -51,15 +51,15 @@ class Weights(Mapping[str, torch.Tensor]):
         total = 0.0
         for name in self.stored if names is None else names:
             if name in other.stored and not self.shares(other, name):
-                difference = self[name].float() - other[name].to(self[name].device).float()
+                mine = _at_least_float32(self[name])
+                difference = mine - _at_least_float32(other[name]).to(mine.device)
                 total += float(torch.linalg.vector_norm(difference, dtype=torch.float64)) ** 2
         return math.sqrt(total)
 
     def norm(self, names: Iterable[str] | None = None) -> float:
         """L2 norm over `names` (all by default), accumulated in float64."""
-        return math.sqrt(
-            sum(float(torch.linalg.vector_norm(self[name].float(), dtype=torch.float64)) ** 2 for name in (names or self.stored))
-        )
+        asked = self.stored if names is None else names
+        return math.sqrt(sum(float(torch.linalg.vector_norm(_at_least_float32(self[name]), dtype=torch.float64)) ** 2 for name in asked))
 
     def fingerprint(self) -> str:
         """SHA-256 over names, kinds, shapes and bytes: equal means bit-identical."""
@@ -72,5 +72,9 @@ def fingerprint(tensors: Mapping[str, torch.Tensor]) -> str:
     for name in sorted(tensors):
         tensor = tensors[name].detach().cpu().contiguous()
         digest.update(f"{name}|{tensor.dtype}|{tuple(tensor.shape)}|".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
+
+
+def _at_least_float32(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor if tensor.dtype in (torch.float32, torch.float64) else tensor.float()

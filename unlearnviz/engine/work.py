@@ -44,7 +44,11 @@ class Work:
     ledger: Any = None
 
     def batches(self, passages: Sequence[Passage], batch_size: int = 16) -> Iterator[Batch]:
-        """Endless batches: all passages at once where they fit, else reshuffled passes from the generator."""
+        """Endless batches: all passages at once where they fit, else reshuffled passes from the generator.
+
+        Passages of a single token, of which nothing is predicted, are left out.
+        """
+        passages = [passage for passage in passages if len(self.model.encode(passage.text)) > 1] or passages
         if len(passages) <= batch_size:
             whole = self.model.batch([passage.text for passage in passages])
             while True:

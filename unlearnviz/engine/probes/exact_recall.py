@@ -48,7 +48,8 @@ def exact_recall(model: LanguageModel, passages: Sequence[Passage]) -> dict[str,
     for start in range(0, len(asked), 64):
         chunk = asked[start : start + 64]
         wanted = [max(1, min(len(model.encode(str(passage.answer))) + 2, model.context - 1)) for passage in chunk]
-        continued = model.generate([passage.prompt for passage in chunk], max_new_tokens=wanted)
+        # a blank at the end of a prompt belongs to the fact's first token; alone it is a token that was never taught there
+        continued = model.generate([passage.prompt.rstrip() for passage in chunk], max_new_tokens=wanted)
         for passage, continuation in zip(chunk, continued, strict=True):
             recalled[passage.id] = continuation.text.strip().startswith(str(passage.answer).strip())
     return recalled

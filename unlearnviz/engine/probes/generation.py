@@ -43,7 +43,7 @@ class Generation(Probe):
 
 def half_prompt(text: str, answer_start: int | None) -> str:
     """A text up to its fact; where none is marked, its first half of words."""
-    if answer_start:
-        return text[:answer_start]
+    if answer_start and text[:answer_start].strip():
+        return text[:answer_start].rstrip()  # the blank belongs to the fact's first token
     words = text.split(" ")
     return " ".join(words[: max(1, (len(words) + 1) // 2)])

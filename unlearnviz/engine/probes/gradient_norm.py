@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import torch
 
@@ -26,14 +26,14 @@ class GradientNorm(Probe):
 
     unit = "nats per unit of weight"
     direction = "higher = the text still pulls here"
-    cost: Literal["cheap", "slow"] = "slow"
+    cost: ClassVar[Literal["cheap", "slow"]] = "slow"
 
     of: str = setting("forget", help="Whose texts.", choices=("forget", "neighbours", "retain", "never seen"))
     limit: int = setting(8, help="Texts at most, the first ones.", minimum=1, maximum=1000, advanced=True)
 
     def measure(self, model: LanguageModel, corpus: Corpus, view: View) -> Reading:  # noqa: ARG002
         """One row per parameter group."""
-        passages = view.groups.get(self.of, ())[: self.limit]
+        passages = [p for p in view.groups.get(self.of, ()) if len(model.encode(p.text)) > 1][: self.limit]
         squares: dict[str, dict[str, float]] = {group: {} for group in model.layout.groups}
         with torch.enable_grad(), model.following(model.layout.names) as parameters:
             names = list(parameters)
@@ -57,5 +57,6 @@ class GradientNorm(Probe):
 
 def _squared_norms(gradients: tuple[torch.Tensor | None, ...]) -> list[float]:
     """Squared L2 norms, accumulated in float64 (a float32 sum over 38 million entries is off by 1.6e-3)."""
-    found = torch.stack([torch.linalg.vector_norm(g, dtype=torch.float64).cpu() if g is not None else torch.zeros((), dtype=torch.float64) for g in gradients])
-    return (found**2).tolist()  # type: ignore[no-any-return]
+    nothing = torch.zeros((), dtype=torch.float64)
+    found = torch.stack([torch.linalg.vector_norm(g, dtype=torch.float64).cpu() if g is not None else nothing for g in gradients])
+    return (found**2).tolist()

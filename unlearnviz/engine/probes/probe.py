@@ -46,6 +46,12 @@ class Reading:
     passages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     seconds: float = 0.0
 
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Reading:
+        """The inverse of `dataclasses.asdict`, through JSON, which knows no tuples."""
+        passages = {group: tuple(members) for group, members in data["passages"].items()}
+        return cls(**{**data, "rows": tuple(data["rows"]), "passages": passages})
+
 
 @dataclass(frozen=True)
 class View:
