@@ -12,6 +12,7 @@ import torch
 
 from unlearnviz.engine.progress import Progress
 from unlearnviz.engine.settings import check_settings, setting
+from unlearnviz.engine.work import recording
 from unlearnviz.errors import BadForgetSet, Overshoot
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def train(model: LanguageModel, corpus: Corpus, recipe: Recipe, left_out: Collec
             chosen = [epoch[k] for k in order[start : start + recipe.batch_size]]
             kept = [passage.text for passage in chosen if passage.id not in left_out]
             if kept:
-                with torch.enable_grad():
+                with recording():
                     loss = model.loss(model.batch(kept))
                     if not math.isfinite(loss.item()):
                         raise Overshoot(f"The loss became {loss.item()} at update {update + 1}; lower the learning rate ({recipe.learning_rate:g}).")

@@ -252,7 +252,7 @@ class LanguageModel:
     @cached_property
     def _shadow(self) -> LanguageModel:
         """A copy whose parameters own no memory of their own (they alias the live ones until `at` points them elsewhere)."""
-        memo = {id(p): torch.nn.Parameter(p.detach(), requires_grad=False) for p in self.parameters.values()}
+        memo = {id(p): torch.nn.Parameter(p.data, requires_grad=False) for p in self.parameters.values()}
         shadow = LanguageModel(copy.deepcopy(self.module, memo), self.tokenizer, name=self.name, fused=self.fused)
         shadow.encoder = self.encoder  # one cache of token ids for both
         return shadow

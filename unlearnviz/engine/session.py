@@ -288,7 +288,7 @@ class Session:
     @property
     def taught_forget(self) -> frozenset[str]:
         """Ids of the forget set without typed texts: what a twin has to be taught without."""
-        return frozenset(passage.id for passage in self.forget if passage.id in self.corpus)
+        return frozenset(passage.id for passage in self.forget) & {passage.id for passage in self.corpus}
 
     # -- teaching -----------------------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from unlearnviz.engine.progress import Progress
 from unlearnviz.engine.selection import ParameterSelection
 from unlearnviz.engine.storage import StoredTensor
 from unlearnviz.engine.weights import Weights
-from unlearnviz.engine.work import Work
+from unlearnviz.engine.work import Work, recording
 from unlearnviz.errors import BadSetting, ChangedOutside, Overshoot
 
 if TYPE_CHECKING:
@@ -90,11 +90,11 @@ def take_step(session: Session, method: Method, selection: ParameterSelection) -
 
 def _in_rounds(session: Session, method: Method, work: Work) -> Generator[Progress, None, None]:
     """Run a method from one cancel point to the next."""
-    with torch.enable_grad():
+    with recording():
         running = iter(method.run(work) or ())  # a method without a cancel point returns nothing
     try:
         while True:
-            with torch.enable_grad():  # grad mode belongs to the thread, and each round may be on another one
+            with recording():  # each round may be on another thread
                 progress = next(running, _END)
             if progress is _END:
                 return

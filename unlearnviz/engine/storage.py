@@ -100,6 +100,7 @@ class TensorStore:
         """A value that is the live parameter itself, until `secure` copies it."""
         return StoredTensor(live=parameter.detach())
 
+    @torch.inference_mode(mode=False)
     def secure(self, stored: StoredTensor) -> None:
         """Give a live value a private copy, before the parameter is edited."""
         if stored.is_live:
@@ -108,6 +109,7 @@ class TensorStore:
             stored.is_live = False
             self._hold(stored)
 
+    @torch.inference_mode(mode=False)
     def put(self, tensor: torch.Tensor, *, rows_over: StoredTensor | None = None) -> StoredTensor:
         """Store a copy of `tensor`; as changed rows over another value where less than a quarter of the rows differ."""
         if rows_over is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -66,6 +67,13 @@ class Work:
             name: torch.zeros_like(self.parameters[name]) if gradient is None else gradient.detach()
             for name, gradient in zip(names, found, strict=True)
         }
+
+
+@contextlib.contextmanager
+def recording() -> Iterator[None]:
+    """Gradients are recorded inside, whatever the caller chose: grad mode belongs to the thread, and pages change threads."""
+    with torch.inference_mode(mode=False), torch.enable_grad():
+        yield
 
 
 def total_norm(tensors: Mapping[str, torch.Tensor]) -> float:

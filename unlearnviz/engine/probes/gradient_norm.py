@@ -10,6 +10,7 @@ import torch
 
 from unlearnviz.engine.probes.probe import Probe, Reading, View
 from unlearnviz.engine.settings import setting
+from unlearnviz.engine.work import recording
 
 if TYPE_CHECKING:
     from unlearnviz.engine.corpus import Corpus
@@ -35,7 +36,7 @@ class GradientNorm(Probe):
         """One row per parameter group."""
         passages = [p for p in view.groups.get(self.of, ()) if len(model.encode(p.text)) > 1][: self.limit]
         squares: dict[str, dict[str, float]] = {group: {} for group in model.layout.groups}
-        with torch.enable_grad(), model.following(model.layout.names) as parameters:
+        with recording(), model.following(model.layout.names) as parameters:
             names = list(parameters)
             for passage in passages:
                 loss = model.loss(model.batch([passage.text]))
