@@ -15,6 +15,7 @@ from unlearnviz.errors import BadModel, BadSetting, nearest
 FUSED = {"gelu_new": "gelu_pytorch_tanh"}  # the same function in one kernel: equal to rounding, not bit for bit
 _ACTIVATIONS = ("activation_function", "hidden_act", "hidden_activation")  # what families call that field of their config
 _DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16, "float64": torch.float64}
+_TOKENIZER_FILES = ("tokenizer.json", "vocab.*", "merges.txt", "*.model", "*.tiktoken")
 _MODEL_FOLDER = "a model folder holds config.json, model.safetensors and a tokenizer, as save_pretrained writes them"
 
 
@@ -147,10 +148,13 @@ def load_tokenizer(name_or_path: str | Path, *, local_files_only: bool = False) 
     """
     import tokenizers
 
-    file = Path(name_or_path) / "tokenizer.json"
+    folder = Path(name_or_path)
+    none = f"{str(name_or_path)!r} holds no tokenizer: it needs tokenizer.json, or vocab.json and merges.txt."
+    if folder.is_dir() and not any(any(folder.glob(pattern)) for pattern in _TOKENIZER_FILES):
+        raise BadModel(none)
     try:
-        if file.exists():
-            return tokenizers.Tokenizer.from_file(str(file))
+        if (folder / "tokenizer.json").exists():
+            return tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
         from transformers import AutoTokenizer
 
         tokenizer = AutoTokenizer.from_pretrained(name_or_path, trust_remote_code=False, local_files_only=local_files_only)
@@ -158,7 +162,7 @@ def load_tokenizer(name_or_path: str | Path, *, local_files_only: bool = False) 
     except Exception as error:  # whatever a foreign file makes the library raise
         raise BadModel(f"{str(name_or_path)!r} has no tokenizer that can be read: {_first_line(error)}") from error
     if empty:
-        raise BadModel(f"{str(name_or_path)!r} holds no tokenizer: it needs tokenizer.json, or vocab.json and merges.txt.")
+        raise BadModel(none)
     return tokenizer
 
 
