@@ -274,7 +274,7 @@ OUTSIDE = {
     "edited through a view": lambda module: torch.nn.init.zeros_(module.transformer.h[0].mlp.c_fc.weight),
     "exchanged": lambda module: setattr(module.transformer.ln_f, "weight", torch.nn.Parameter(torch.ones(32))),
     "untied": lambda module: setattr(module.lm_head, "weight", torch.nn.Parameter(module.lm_head.weight.detach().clone())),
-    "given other data": lambda module: setattr(module.transformer.wpe.weight, "data", torch.zeros(48, 32)),
+    "given other data": lambda module: setattr(module.transformer.wpe.weight, "data", torch.zeros(64, 32)),
     "of another kind": lambda module: module.half(),
 }
 

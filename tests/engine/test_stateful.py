@@ -72,14 +72,22 @@ class Operations(RuleBasedStateMachine):
         try:
             operation()
         except allowed as error:
-            assert str(error).endswith(".")
-            assert self.seen() == before
-            return True
-        return False
+            sentence = str(error)
+        else:
+            return False
+        assert sentence.endswith(".")
+        assert self.seen() == before
+        return True
 
     def seen(self):
         session = self.session
         return session.fingerprint(), session.history.dumps(), session.forget, session.snapshots.steps(), session.turn.taken
+
+    def needed(self):
+        """Ids of the values that the kept steps consist of, with their bases."""
+        kept = [self.session.snapshots[step] for step in self.session.snapshots.steps()]
+        values = [value for each in kept for value in (*each.weights.stored.values(), *each.state.values())]
+        return {id(value) for value in values} | {id(value.base) for value in values if value.base is not None}
 
     def landed(self):
         assert self.session.fingerprint() == self.prints[self.session.head]
@@ -215,6 +223,7 @@ class Operations(RuleBasedStateMachine):
         assert session.head in session.history.path(session.head)
         assert session.history.branch in session.history.branches
         store = session.snapshots.store
+        assert set(store._held) <= self.needed()  # nothing leaks
         assert store.memory_bytes == sum(value.bytes_in_memory for value in store._held.values())
         assert store.disk_bytes == sum(value.bytes_on_disk for value in store._held.values()) <= store.disk_budget
         assert "memory_budget" in self.budget or store._folder is None

@@ -57,7 +57,7 @@ def tokenizer() -> Any:
 def _module(tied: bool, blocks: int, dropout: float, width: int) -> GPT2LMHeadModel:
     config = GPT2Config(
         vocab_size=tokenizer().get_vocab_size(),
-        n_positions=48,
+        n_positions=64,
         n_embd=width,
         n_layer=blocks,
         n_head=4,

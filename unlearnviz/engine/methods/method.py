@@ -125,7 +125,7 @@ class _Follower:
     def __call__(self, gradient: dict[str, torch.Tensor]) -> None:
         if self.adam is None:
             length = total_norm(gradient) if self.norm is not None else 1.0
-            scale = self.learning_rate if self.norm is None else self.norm / length if length > 0 else 0.0
+            scale = self.learning_rate if self.norm is None else _ratio(self.norm, length)
             for name, parameter in self.parameters.items():
                 parameter.sub_(gradient[name], alpha=scale)
             return
@@ -137,7 +137,7 @@ class _Follower:
             change = {name: parameter.detach() - before[name] for name, parameter in self.parameters.items()}
             length = total_norm(change)
             for name, parameter in self.parameters.items():
-                parameter.copy_(before[name]).add_(change[name], alpha=self.norm / length if length > 0 else 0.0)
+                parameter.copy_(before[name]).add_(change[name], alpha=_ratio(self.norm, length))
 
     def finish(self) -> None:
         """Hand Adam's moments to the commit."""
@@ -146,3 +146,8 @@ class _Follower:
                 parameter.grad = None
                 for key, value in self.adam.state[parameter].items():
                     self.state[f"{key}/{name}"] = value
+
+
+def _ratio(norm: float, length: float) -> float:
+    """norm / length, 0 where there is nothing to rescale, and never more than torch can multiply by: the result is then judged."""
+    return min(norm / length, torch.finfo(torch.float32).max) if length > 0 else 0.0
