@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from unlearnviz.demo import demo
     from unlearnviz.engine.corpus import Corpus, Passage
-    from unlearnviz.engine.learning import learn
+    from unlearnviz.engine.first_lesson import learn
     from unlearnviz.engine.methods.fine_tune import FineTune
     from unlearnviz.engine.methods.gradient_ascent import GradientAscent
     from unlearnviz.engine.methods.gradient_difference import GradientDifference
@@ -99,7 +99,7 @@ _HOMES = {
     "TokenText": "views.tokens",
     "UnlearnvizError": "errors",
     "UpdateSize": "engine.probes.update_size",
-    "learn": "engine.learning",
+    "learn": "engine.first_lesson",
 }
 
 

@@ -34,10 +34,23 @@ class Size:
 
 
 SIZES = {
-    "tiny": Size(blocks=6, width=96, heads=4, vocabulary=1024, context=128),
+    "tiny": Size(blocks=6, width=96, heads=4, vocabulary=1024, context=256),
     "world": Size(blocks=12, width=128, heads=4, vocabulary=1024, context=64),
     "small": Size(blocks=12, width=192, heads=6, vocabulary=2048, context=256),
 }
+
+
+def size_named(size: str | Size) -> Size:
+    """A size by its name.
+
+    Raises:
+        BadSetting: an unknown one.
+    """
+    if isinstance(size, Size):
+        return size
+    if size not in SIZES:
+        raise BadSetting(f"size={size!r} is not a size of a fresh model.{nearest(size, SIZES)}")
+    return SIZES[size]
 
 
 def train_tokenizer(texts: Sequence[str], vocabulary: int) -> Tokenizer:
@@ -65,10 +78,7 @@ def fresh_model(tokenizer: Tokenizer, size: str | Size, *, seed: int = 0) -> Lan
     """
     from transformers import GPT2Config, GPT2LMHeadModel
 
-    if isinstance(size, str):
-        if size not in SIZES:
-            raise BadSetting(f"size={size!r} is not a size of a fresh model.{nearest(size, SIZES)}")
-        size = SIZES[size]
+    size = size_named(size)
     config = GPT2Config(
         vocab_size=tokenizer.get_vocab_size(),
         n_positions=size.context,
