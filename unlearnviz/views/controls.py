@@ -91,8 +91,10 @@ def button(label: str, on_click: Callable[[], object], *, tooltip: str = "", pri
 
 
 def close_all(widget: widgets.Widget) -> None:
+    """Close a widget, its layout and style, and all that it holds."""
     for child in getattr(widget, "children", ()):
         close_all(child)
-    widget.close()
-
-
+    for part in (getattr(widget, "layout", None), getattr(widget, "style", None)):
+        if isinstance(part, widgets.Widget):
+            part.close()
+    widgets.Widget.close(widget)

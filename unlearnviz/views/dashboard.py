@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
 from unlearnviz.engine.progress import Progress
-from unlearnviz.views.controls import button, close_all
+from unlearnviz.views.controls import close_all
 from unlearnviz.views.panels import all_panels
 from unlearnviz.views.runner import seconds_left
 from unlearnviz.views.sentence import Sentence
@@ -27,19 +28,20 @@ class Dashboard(widgets.VBox):
         session: the session to show; it stays usable from cells, and `refresh()` brings the page up to date.
     """
 
+    _closed = True  # until everything is built: ipywidgets closes what is collected half-made
+
     def __init__(self, session: Session) -> None:
         self.state = SessionState(session)
         self.sentence = Sentence()
         self.error = Sentence(urgent=True)
         self.bar = widgets.FloatProgress(min=0, max=1, layout={"width": "180px", "visibility": "hidden"})
         self.working = widgets.Label("", layout={"min_width": "240px"})
-        self.stop = button("Stop", self.state.stop, tooltip="Stop what is running")
-        self.stop.disabled = True
         self.panels = [cls(self.state) for cls in all_panels()]
         columns = [widgets.VBox([p.widget for p in self.panels if p.column == column]) for column in range(3)]
         head = widgets.HBox([self.bar, self.working], layout={"flex_flow": "row wrap", "min_height": "30px"})
         super().__init__([widgets.HTML(_STYLE), self.sentence, self.error, head, widgets.Box(columns).add_class("uv-columns")])
         self.add_class("uv-dashboard")
+        self._closed = False
         self.state.observe(self._on_picture, "picture")
         self.state.observe(self._on_busy, "busy")
         self.state.observe(self._on_progress, "progress")
@@ -78,14 +80,13 @@ class Dashboard(widgets.VBox):
 
     def close(self) -> None:
         """Stop what runs and close every widget that was made; the session stays."""
-        self.state.stop()
+        if self._closed or sys.is_finalizing():
+            return
+        self._closed = True
+        self.state.close()
         for panel in self.panels:
             panel.close()
-        self.state.unobserve_all()
-        close_all(self.stop)
-        for child in self.children:
-            close_all(child)
-        super().close()
+        close_all(self)
 
 
 def _details(error: BaseException) -> str:

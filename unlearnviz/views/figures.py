@@ -100,12 +100,13 @@ def perplexity(picture: Picture) -> Drawn:
             values.append(level)
             figure.add_hline(
                 y=level, line={"color": colour, "dash": dash, "width": 1.5},
-                annotation={"text": f"forget, {name} {_number(level)}", "font": {"size": 11, "color": colour}, "xanchor": "right"},
+                annotation={"text": f"forget, {name}: {_number(level)}", "font": {"size": 11, "color": colour}},
+                annotation_position="top left" if name == "original" else "top right",
             )
     here = picture.path.index(picture.step)
     if len(picture.path) > 1:
         figure.add_vline(x=here, line={"color": "#999999", "width": 1})
-    figure.update_yaxes(type="log", title="perplexity (lower = better remembered)", **_log_ticks(values))
+    figure.update_yaxes(type="log", title="perplexity (low = remembered)", **_log_ticks(values))
     figure.update_xaxes(title="step", dtick=max(1, len(picture.path) // 12), range=[-0.3, max(1, len(picture.path) - 1) + 0.3])
     return figure, _perplexity_sentence(picture)
 
@@ -135,7 +136,7 @@ def layers_now(picture: Picture, where: str) -> Drawn:
     figure.update_layout(margin={"l": 128, "r": 12, "t": 8, "b": 40}, showlegend=False)
     if reading is None:
         return figure, "Gradient norms are not measured for this step."
-    rows = list(reading.rows)
+    rows = list(reversed(reading.rows))  # plotly draws upwards, the model reads downwards
     start = {row["group"]: row["norm"] for row in picture.start["gradient-norm"].rows} if "gradient-norm" in picture.start else {}
     names = [block_name(row["group"]) for row in rows]
     figure.add_bar(
@@ -157,11 +158,11 @@ def layers_now(picture: Picture, where: str) -> Drawn:
             marker={"symbol": "line-ns", "size": 12, "line": {"width": 2, "color": "#333333"}},
             hovertemplate="%{y} at the start: %{x:.3g}<extra></extra>",
         )
-    figure.update_yaxes(autorange="reversed")
-    figure.update_xaxes(title="gradient norm (nats per unit of weight); | = at the start")
+    figure.update_xaxes(title="gradient norm; | = at the start")
     strongest = max(rows, key=lambda row: row["norm"])
     return figure, (
-        f"The forget texts pull hardest at {block_name(strongest['group'])} (root mean square over texts: {_number(strongest['norm'])}). "
+        f"The forget texts pull hardest at {block_name(strongest['group'])} ({_number(strongest['norm'])} nats per unit "
+        f"of weight, root mean square over the texts). "
         f"A long bar is a place where a small change moves these texts most. Click one to make it the place of the next step."
     )
 
@@ -173,7 +174,7 @@ def layers_over_steps(picture: Picture) -> Drawn:
     figure.update_layout(margin={"l": 128, "r": 12, "t": 8, "b": 40})
     if not along:
         return figure, "Gradient norms were not measured along this path."
-    groups = [row["group"] for row in along[0][1].rows]
+    groups = [row["group"] for row in reversed(along[0][1].rows)]
     table = [[{row["group"]: row["norm"] for row in reading.rows}[group] for _, reading in along] for group in groups]
     logs = [[math.log10(value) if value > 0 and math.isfinite(value) else None for value in line] for line in table]
     finite = [value for line in logs for value in line if value is not None] or [0.0]
@@ -187,7 +188,6 @@ def layers_over_steps(picture: Picture) -> Drawn:
         colorbar={"title": {"text": "norm"}, "tickvals": ticks, "ticktext": [f"{10.0**tick:g}" for tick in ticks], "thickness": 10},
         hovertemplate="%{y}<br>step %{x}: %{customdata[1]:.3g}<extra></extra>",
     )
-    figure.update_yaxes(autorange="reversed")
     figure.update_xaxes(title="step", dtick=max(1, len(picture.path) // 12))
     return figure, (
         f"Gradient norm of the forget texts in each part of the model at {len(along)} step{'s' if len(along) != 1 else ''}, "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import traitlets
 
 from unlearnviz.engine.narration import narrate
+from unlearnviz.engine.probes.generation import Generation
 from unlearnviz.engine.probes.perplexity import Perplexity
 from unlearnviz.engine.probes.probe import Probe, Reading
 from unlearnviz.engine.progress import Progress
@@ -47,10 +49,11 @@ class SessionState(traitlets.HasTraits):
         super().__init__()
         self.session = session
         self.runner = Runner(self._on_progress, self._on_end)
-        self._probes: dict[str, Probe] = {"perplexity": Perplexity()}
+        self._probes: dict[str, Probe] = {"perplexity": Perplexity(), "generation": Generation()}
         self._wanted: dict[str, bool] = {}  # label -> whether a slow probe was switched to live by hand
         self._start: Mapping[str, Reading] = {}
         self._twin: Mapping[str, Reading] = {}
+        self._ending = self._inline = False
         self._slow: tuple[str, ...] = ()
         self._next: Callable[[], None] | None = None  # latest wins: what a slider asks for while work runs
         self._sentence = ""
@@ -144,7 +147,7 @@ class SessionState(traitlets.HasTraits):
 
     def soon(self, action: Callable[[], None]) -> None:
         """Do it now, or, while work runs, when it ends: the latest wish wins."""
-        if self.runner.running:
+        if self.runner.running or self._ending:
             self._next = action
         else:
             action()
@@ -157,7 +160,10 @@ class SessionState(traitlets.HasTraits):
             return
         self.error = None
         self.busy = title
+        self._inline = not _in_event_loop()
         self.runner.start(work, title)
+        if self._inline:  # plain Python: the work has ended by now
+            self._go_on()
 
     def _stepping(self, method: Method) -> Iterator[Progress]:
         yield from self.session.stepping(method, self.where)
@@ -215,18 +221,35 @@ class SessionState(traitlets.HasTraits):
         if outcome.state == "stopped":
             self._sentence = "Stopped; the unfinished part was not kept. " + self._sentence
         slow, self._slow = self._slow, ()
+        self._ending = True
+        try:
+            self._show_end(outcome, slow)
+        finally:
+            self._ending = False
+        if not self._inline:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Do what was asked for meanwhile."""
+        waiting, self._next = self._next, None
+        if waiting is not None:
+            waiting()
+
+    def _show_end(self, outcome: Outcome, slow: tuple[str, ...]) -> None:
         with self.hold_trait_notifications():
             self.on_request = (*self.on_request, *(label for label in slow if label not in self.on_request and label != "perplexity"))
             self._take(self._sentence)
             self.progress = None
             self.busy = ""
             self.error = outcome.error
-        waiting, self._next = self._next, None
-        if waiting is not None:
-            waiting()
 
     def _take(self, sentence: str) -> None:
         self.picture = take(self.session, sentence, self._start, self._twin)
+
+    def close(self) -> None:
+        """Stop what runs and tell nobody any more."""
+        self.stop()
+        self.unobserve_all()
 
     def refused(self, error: UnlearnvizError) -> None:
         """Show an error of a control (a number that is none) as if work had failed."""
@@ -235,3 +258,11 @@ class SessionState(traitlets.HasTraits):
     def say(self, sentence: str) -> None:
         """Show a sentence without any work."""
         self.picture = replace(self.picture, sentence=sentence)
+
+
+def _in_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

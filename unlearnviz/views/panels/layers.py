@@ -32,11 +32,11 @@ class Layers(Panel):
         self.bars.on_click(self._clicked)
         self.map.on_click(self._clicked)
         self.live = widgets.Checkbox(value=True, description="measure after every step", indent=False)
-        self.measure = button("Measure now", lambda: self.state.ask(LABEL))
+        self.measure = button("Measure now", lambda: self.state.ask(LABEL), width="130px")
         self.live.observe(self._switch, "value")
         self.state.observe(self._on_request, "on_request")
         self.state.observe(self._redraw, "where")
-        return [widgets.HBox([self.live, self.measure]), self.bars, self.map]
+        return [widgets.HBox([self.live, self.measure], layout={"flex_flow": "row wrap"}), self.bars, self.map]
 
     def show(self, picture: Picture) -> None:
         """Draw both charts."""

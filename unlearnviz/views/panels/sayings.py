@@ -62,6 +62,9 @@ class Sayings(Panel):
                 field.value = prompts[k] if k < len(prompts) else ""
         finally:
             self._showing = False
+        reading = picture.now("generation")
+        if prompts and (reading is None or any(_text(reading, prompt) is None for prompt in prompts)):
+            self.ask()  # a new forget set after edited prompts
 
     def _edited(self, _change: object) -> None:
         if not self._showing:
