@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from unlearnviz.engine.model import Batch, LanguageModel
-from unlearnviz.engine.weights import Weights
+from unlearnviz.engine.weights import Weights, square_norm
 
 if TYPE_CHECKING:
     from unlearnviz.engine.corpus import Passage
@@ -78,4 +79,4 @@ def recording() -> Iterator[None]:
 
 def total_norm(tensors: Mapping[str, torch.Tensor]) -> float:
     """L2 norm over several tensors together, accumulated in float64."""
-    return float(sum(torch.linalg.vector_norm(t, dtype=torch.float64) ** 2 for t in tensors.values()) ** 0.5)
+    return math.sqrt(sum(square_norm(tensor) for tensor in tensors.values()))
