@@ -133,14 +133,15 @@ def test_texts_that_are_too_long_are_counted(pocket):
 
 def test_passes_by_default():
     few, many = Corpus.from_texts([f"text {k}" for k in range(30)], holdout=0), Corpus.from_texts([f"text {k}" for k in range(2000)], holdout=0)
-    assert first_lesson.suited_epochs(few) == 100  # 3 updates each
-    assert first_lesson.suited_epochs(many) == first_lesson.FEWEST_EPOCHS
-    repeated = Corpus([replace(passage, extra={"repeats": 4}) for passage in few])
-    assert first_lesson.suited_epochs(repeated) == math.ceil(300 / 12)
+    repeated = Corpus([replace(passage, extra={"repeats": 2}) for passage in few])
+    for size in ("tiny", "small"):
+        assert first_lesson.suited_epochs(few, size) == 100  # of 3 updates each
+        assert first_lesson.suited_epochs(repeated, size) == 50
+        assert first_lesson.suited_epochs(many, size) == first_lesson.PACES[size].epochs
 
 
 def test_what_cannot_be_learned():
-    with pytest.raises(BadSetting, match=r"size='tinny' is not a size of a fresh model. Did you mean 'tiny'?"):
+    with pytest.raises(BadSetting, match=r"size='tinny' is not a size of a model that learns here. Did you mean 'tiny'\? Known: 'tiny', 'small'"):
         uv.learn(worlds.corpus(), "tinny")
     for epochs in (0, -1, 2.5, True, "3"):
         with pytest.raises(BadSetting, match="is not a number of passes over the texts; allowed are whole numbers from 1"):

@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from unlearnviz.engine.fresh import fresh_model, size_named, train_tokenizer
+from unlearnviz.engine.fresh import SIZES, fresh_model, train_tokenizer
 from unlearnviz.engine.learning import Recipe, lessons
 from unlearnviz.engine.notebook_line import notebook_line
 from unlearnviz.engine.progress import Progress
 from unlearnviz.engine.session import Session
-from unlearnviz.errors import BadCorpus, BadSetting, Cancelled
+from unlearnviz.errors import BadCorpus, BadSetting, Cancelled, nearest
 
 if TYPE_CHECKING:
     from unlearnviz.engine.corpus import Corpus
-    from unlearnviz.engine.fresh import Size
 
 BATCH_SIZE = 10  # texts per update: half of Recipe's learns the same in fewer seconds on few texts
 FEWEST_UPDATES = 300  # a hundred texts need as many to be known by heart
-FEWEST_EPOCHS = 24  # and a thousand texts as many passes
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast a size learns: passes over a few hundred texts, and the peak rate. Measured on questions and answers of TOFU."""
+
+    epochs: int
+    learning_rate: float
+
+
+PACES = {"tiny": Pace(40, 4e-3), "small": Pace(28, 2e-3)}
 
 
 def learn(
@@ -61,29 +71,30 @@ def learn(
 
 def learning(corpus: Corpus, size: str = "tiny", epochs: int | None = None, seed: int = 0) -> Generator[Progress, None, Session]:
     """`learn` as an iterator of Progress, for pages: closing it stops, its return value is the Session."""
-    shape = size_named(size)
+    if size not in PACES:
+        raise BadSetting(f"size={size!r} is not a size of a model that learns here.{nearest(size, PACES)}")
     if not corpus.train:
         raise BadCorpus("There is no text to learn: every passage of this corpus is held out as never seen. Say holdout=0.1, or split=.")
     if epochs is not None and (isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1):
         raise BadSetting(f"epochs={epochs!r} is not a number of passes over the texts; allowed are whole numbers from 1.")
-    return _lesson(corpus, shape, epochs, seed)
+    return _lesson(corpus, size, epochs or suited_epochs(corpus, size), seed)
 
 
-def _lesson(corpus: Corpus, shape: Size, epochs: int | None, seed: int) -> Generator[Progress, None, Session]:
+def _lesson(corpus: Corpus, size: str, epochs: int, seed: int) -> Generator[Progress, None, Session]:
     yield Progress(0, None, "making a tokenizer from the texts", 0.0)
-    tokenizer = train_tokenizer([passage.text for passage in corpus.train], shape.vocabulary)
-    model = fresh_model(tokenizer, shape, seed=seed)
+    tokenizer = train_tokenizer([passage.text for passage in corpus.train], SIZES[size].vocabulary)
+    model = fresh_model(tokenizer, size, seed=seed)
     session = Session(model, corpus, seed=seed, initial_seed=seed)
     cut = sum(model.cut_note(passage.text) is not None for passage in corpus.train)
     if cut:
         texts = "1 text has" if cut == 1 else f"{cut} texts have"
         session.notes.append(f"{texts} more than the {model.context} tokens that this model reads; what comes later in them is not learned.")
-    recipe = Recipe.suited_to(model, epochs=epochs or suited_epochs(corpus), batch_size=BATCH_SIZE, seed=seed)
+    recipe = Recipe(epochs=epochs, learning_rate=PACES[size].learning_rate, batch_size=BATCH_SIZE, seed=seed)
     yield from session.learning(recipe=recipe)
     return session
 
 
-def suited_epochs(corpus: Corpus) -> int:
-    """Passes after which a fresh model knows the texts of a corpus by heart: many over few texts, fewer over many."""
+def suited_epochs(corpus: Corpus, size: str) -> int:
+    """Passes after which a fresh model knows the texts of a corpus by heart: more where they are few."""
     per_epoch = math.ceil(len(lessons(corpus.train)) / BATCH_SIZE)
-    return max(FEWEST_EPOCHS, math.ceil(FEWEST_UPDATES / per_epoch))
+    return max(PACES[size].epochs, math.ceil(FEWEST_UPDATES / per_epoch))

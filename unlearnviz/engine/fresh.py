@@ -40,19 +40,6 @@ SIZES = {
 }
 
 
-def size_named(size: str | Size) -> Size:
-    """A size by its name.
-
-    Raises:
-        BadSetting: an unknown one.
-    """
-    if isinstance(size, Size):
-        return size
-    if size not in SIZES:
-        raise BadSetting(f"size={size!r} is not a size of a fresh model.{nearest(size, SIZES)}")
-    return SIZES[size]
-
-
 def train_tokenizer(texts: Sequence[str], vocabulary: int) -> Tokenizer:
     """A byte-level BPE tokenizer (GPT-2's kind) of at most `vocabulary` tokens; every string can be encoded."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -78,7 +65,10 @@ def fresh_model(tokenizer: Tokenizer, size: str | Size, *, seed: int = 0) -> Lan
     """
     from transformers import GPT2Config, GPT2LMHeadModel
 
-    size = size_named(size)
+    if isinstance(size, str):
+        if size not in SIZES:
+            raise BadSetting(f"size={size!r} is not a size of a fresh model.{nearest(size, SIZES)}")
+        size = SIZES[size]
     config = GPT2Config(
         vocab_size=tokenizer.get_vocab_size(),
         n_positions=size.context,
