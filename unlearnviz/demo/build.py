@@ -35,7 +35,7 @@ from unlearnviz.engine.teaching import train_cached
 from unlearnviz.errors import BadModel
 
 SEED = 8
-EPOCHS = 30  # every taught fact is recited after these; more only makes the model surer of itself
+EPOCHS = 24  # every taught fact is recited after these; more only makes the model surer of itself
 INITIAL_SEED = 0
 VOCABULARY = 1024
 UPDATE_NORM = 0.25

@@ -87,7 +87,7 @@ def train(model: LanguageModel, corpus: Corpus, recipe: Recipe, left_out: Collec
             kept = [passage.text for passage in chosen if passage.id not in left_out]
             if kept:
                 with recording():
-                    loss = model.loss(model.batch(kept))
+                    loss = model.loss(model.batch(kept, with_end=True))
                     if not math.isfinite(loss.item()):
                         raise Overshoot(f"The loss became {loss.item()} at update {update + 1}; lower the learning rate ({recipe.learning_rate:g}).")
                     loss.backward()

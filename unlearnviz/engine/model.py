@@ -121,10 +121,11 @@ class LanguageModel:
         """Position of the token in which the fact begins in `encode(passage.text)`; the token count where no fact is marked."""
         return self.encoder.answer_tokens(passage)
 
-    def batch(self, texts: Sequence[str]) -> Batch:
+    def batch(self, texts: Sequence[str], *, with_end: bool = False) -> Batch:
         """Pad texts on the right into one batch.
 
-        A text of one token takes part without a prediction.
+        A text of one token takes part without a prediction. `with_end` adds the model's end mark after each text that leaves
+        room for it: what a model must be taught to stop where a text stops.
 
         Raises:
             BadSetting: nothing can be predicted, because no text has two tokens or one has none.
@@ -134,6 +135,8 @@ class LanguageModel:
             shortest = min(range(len(rows)), key=lambda k: len(rows[k]), default=None)
             which = "No text was given" if shortest is None else f"The text {texts[shortest]!r} has {_count(len(rows[shortest]))}"
             raise BadSetting(f"{which}; a text needs two tokens before anything is predicted.")
+        if with_end and self.end is not None:
+            rows = [(*row, self.end)[: self.context] for row in rows]
         longest = max(len(row) for row in rows)
         ids = torch.zeros(len(rows), longest, dtype=torch.long)
         mask = torch.zeros(len(rows), longest, dtype=torch.long)
@@ -142,6 +145,12 @@ class LanguageModel:
             mask[k, : len(row)] = 1
         labels = ids.masked_fill(mask == 0, -100)
         return Batch(ids.to(self.device), mask.to(self.device), labels.to(self.device))
+
+    @property
+    def end(self) -> int | None:
+        """Id of the token that ends a text, or None."""
+        end = getattr(self.module.config, "eos_token_id", None)
+        return end[0] if isinstance(end, list) else end
 
     # -- losses -------------------------------------------------------------------------------------------------------
 
