@@ -25,7 +25,7 @@ KINDS = [
     ("GPT-2 with its own tokenizer", True),
 ]
 NEW = 12
-RECIPE = Recipe(epochs=30, learning_rate=8e-3, batch_size=6, warmup=5)
+RECIPE = Recipe(epochs=20, learning_rate=1e-2, batch_size=6, warmup=5)
 
 
 @pytest.fixture(scope="module", params=KINDS, ids=[f"{shape}, {'tied' if tied else 'untied'}" for shape, tied in KINDS])
@@ -113,7 +113,7 @@ def test_continuations_are_those_of_the_library(opened):
     assert len({token for row in together for token in row}) >= 10  # not one word over and over
 
 
-@pytest.mark.parametrize("where", ["embedding", "embedding.input", "head", "attention", "norm", "all"])
+@pytest.mark.parametrize("where", ["embedding", "embedding.input", "head", "norm", "all"])
 def test_a_step_moves_what_it_says_and_undo_is_exact(opened, where):
     session = opened.session
     before = session.fingerprint()
