@@ -26,7 +26,7 @@ def _figure(height: int, **layout: Any) -> go.Figure:
         height=height,
         margin={"l": 52, "r": 12, "t": 8, "b": 40},
         font={"size": 12},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "xanchor": "left"},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "xanchor": "left", "font": {"size": 11}},
         hovermode="closest",
         **layout,
     )
@@ -98,17 +98,22 @@ def perplexity(picture: Picture) -> Drawn:
         level = None if reading is None else reading.value
         if level is not None and math.isfinite(level):
             values.append(level)
-            figure.add_hline(
-                y=level, line={"color": colour, "dash": dash, "width": 1.5},
-                annotation={"text": f"forget, {name}: {_number(level)}", "font": {"size": 11, "color": colour}},
-                annotation_position="top left" if name == "original" else "top right",
-            )
+            _reference(figure, level, f"forget, {name}: {_number(level)}", colour, dash, left=name == "original")
     here = picture.path.index(picture.step)
     if len(picture.path) > 1:
         figure.add_vline(x=here, line={"color": "#999999", "width": 1})
     figure.update_yaxes(type="log", title="perplexity (low = remembered)", **_log_ticks(values))
     figure.update_xaxes(title="step", dtick=max(1, len(picture.path) // 12), range=[-0.3, max(1, len(picture.path) - 1) + 0.3])
     return figure, _perplexity_sentence(picture)
+
+
+def _reference(figure: go.Figure, level: float, text: str, colour: str, dash: str, *, left: bool) -> None:
+    """A labelled horizontal line on a logarithmic axis, where plotly wants shapes in values but annotations in powers of ten."""
+    figure.add_hline(y=level, line={"color": colour, "dash": dash, "width": 1.5})
+    figure.add_annotation(
+        x=0 if left else 1, xref="paper", xanchor="left" if left else "right",
+        y=math.log10(level), yanchor="bottom", text=text, showarrow=False, font={"size": 11, "color": colour},
+    )  # fmt: skip
 
 
 def _perplexity_sentence(picture: Picture) -> str:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from unlearnviz.engine.methods.method import Method
     from unlearnviz.engine.session import Session
 
-SLOW = 0.5  # seconds: a probe that took longer waits to be asked
+SLOW = 0.5  # seconds: a probe that keeps taking longer waits to be asked
 
 
 class SessionState(traitlets.HasTraits):
@@ -35,7 +35,7 @@ class SessionState(traitlets.HasTraits):
         busy: what is running, or "".
         progress: the latest report of what is running, or None.
         error: the last error, or None; cleared when the next work starts.
-        on_request: labels of probes whose last run took over 0.5 s: they are measured when asked only.
+        on_request: labels of probes whose last two runs took over 0.5 s each: they are measured when asked only.
     """
 
     picture = traitlets.Instance(Picture, ())
@@ -54,7 +54,8 @@ class SessionState(traitlets.HasTraits):
         self._start: Mapping[str, Reading] = {}
         self._twin: Mapping[str, Reading] = {}
         self._ending = self._inline = False
-        self._slow: tuple[str, ...] = ()
+        self._slow: tuple[str, ...] = ()  # found slow by the work that runs
+        self._seconds: dict[str, float] = {}  # label -> how long its last run took
         self._next: Callable[[], None] | None = None  # latest wins: what a slider asks for while work runs
         self._sentence = ""
 
@@ -197,10 +198,16 @@ class SessionState(traitlets.HasTraits):
             twin = yield from self.session.measuring(*asked, of="twin")
         self._start = {**(self._start if only else {}), **start}
         self._twin = {**(self._twin if only else {}), **twin}
-        slow = tuple(label for label, reading in now.items() if reading.seconds > SLOW and not self._wanted.get(label))
-        if only == () and set(slow) - set(self.on_request):
-            self._slow = slow
+        self._time(now, twin)
         self._sentence = self._narrate(now)
+
+    def _time(self, now: Mapping[str, Reading], twin: Mapping[str, Reading]) -> None:
+        """Note which probes are slow: two runs in a row above the limit, since a first run also warms up."""
+        for label, reading in now.items():
+            before = self._seconds.get(label, twin[label].seconds if label in twin else 0.0)
+            self._seconds[label] = reading.seconds
+            if min(before, reading.seconds) > SLOW and label != "perplexity" and not self._wanted.get(label):
+                self._slow = (*self._slow, label)
 
     def _narrate(self, now: Mapping[str, Reading]) -> str:
         reading = now.get("perplexity")
@@ -237,7 +244,7 @@ class SessionState(traitlets.HasTraits):
 
     def _show_end(self, outcome: Outcome, slow: tuple[str, ...]) -> None:
         with self.hold_trait_notifications():
-            self.on_request = (*self.on_request, *(label for label in slow if label not in self.on_request and label != "perplexity"))
+            self.on_request = (*self.on_request, *(label for label in slow if label not in self.on_request))
             self._take(self._sentence)
             self.progress = None
             self.busy = ""

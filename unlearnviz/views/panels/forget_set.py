@@ -28,7 +28,7 @@ class ForgetSet(Panel):
         """Picked texts, search, results, and a box for a new text."""
         corpus = self.state.session.corpus
         self.count = Sentence()
-        self.picked = PassageList(label="Picked to be forgotten", empty="Nothing yet: add a text below.", height=190, on_toggle=self._toggle)
+        self.picked = PassageList(label="Picked to be forgotten", empty="Nothing yet: add a text below.", height=330, on_toggle=self._toggle)
         self.search = widgets.Text(description="Search", placeholder="a word, a name", continuous_update=True, layout={"width": "97%"}, style={"description_width": "60px"})
         self.person = widgets.Dropdown(
             description="Person", options=[EVERYONE, *dict.fromkeys(p.subject for p in corpus.train if p.subject)], layout={"width": "97%"},

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import ipywidgets as widgets
-
 from unlearnviz.engine.probes.gradient_norm import GradientNorm
 from unlearnviz.views import figures
 from unlearnviz.views.chart import Chart
-from unlearnviz.views.controls import button
+from unlearnviz.views.on_request import OnRequest
 from unlearnviz.views.panels.panel import Panel
 
 if TYPE_CHECKING:
+    import ipywidgets as widgets
+
     from unlearnviz.views.picture import Picture
 
 LABEL = "gradient-norm"
@@ -31,12 +31,9 @@ class Layers(Panel):
         self.map = Chart(None, summary="")
         self.bars.on_click(self._clicked)
         self.map.on_click(self._clicked)
-        self.live = widgets.Checkbox(value=True, description="measure after every step", indent=False)
-        self.measure = button("Measure now", lambda: self.state.ask(LABEL), width="130px")
-        self.live.observe(self._switch, "value")
-        self.state.observe(self._on_request, "on_request")
+        self.request = OnRequest(self.state, LABEL)
         self.state.observe(self._redraw, "where")
-        return [widgets.HBox([self.live, self.measure], layout={"flex_flow": "row wrap"}), self.bars, self.map]
+        return [self.request.widget, self.bars, self.map]
 
     def show(self, picture: Picture) -> None:
         """Draw both charts."""
@@ -55,19 +52,12 @@ class Layers(Panel):
         if isinstance(group, str) and group in self.state.session.model.layout.groups:
             self.state.where = group
 
-    def _switch(self, change: dict[str, bool]) -> None:
-        if change["new"] == (LABEL in self.state.on_request):
-            self.state.live(LABEL, live=change["new"])
-
-    def _on_request(self, change: dict[str, tuple[str, ...]]) -> None:
-        self.live.value = LABEL not in change["new"]
-
     def enable(self, *, idle: bool) -> None:
         """Measuring waits for work."""
-        self.measure.disabled = not idle
+        self.request.enable(idle=idle)
 
     def close(self) -> None:
         """Also stop watching the place and the switch."""
-        self.state.unobserve(self._on_request, "on_request")
+        self.request.close()
         self.state.unobserve(self._redraw, "where")
         super().close()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 
 from unlearnviz.engine.probes.generation import Generation, half_prompt
+from unlearnviz.views.on_request import OnRequest
 from unlearnviz.views.panels.panel import Panel
 from unlearnviz.views.tokens import TokenText
 
@@ -27,17 +28,18 @@ class Sayings(Panel):
     def build(self) -> list[widgets.Widget]:
         """A line to edit and three columns of text for each prompt."""
         self.prompts = [
-            widgets.Text(continuous_update=False, description=f"Prompt {k + 1}", style={"description_width": "60px"}, layout={"width": "99%"})
+            widgets.Textarea(rows=2, continuous_update=False, description=f"Prompt {k + 1}", style={"description_width": "60px"}, layout={"width": "99%"})
             for k in range(SHOWN)
         ]
         self.answers = [TokenText(columns=3, label=f"continuations of prompt {k + 1}") for k in range(SHOWN)]
         self.hint = widgets.Label("Greedy: always the likeliest next word. Underlined words differ from the start. Edit a prompt to ask anything.")
+        self.request = OnRequest(self.state, "generation")
         for prompt in self.prompts:
             prompt.observe(self._edited, "value")
         self._for: tuple[str, ...] = ()
         self._showing = False
         rows = [widgets.VBox(pair).add_class("uv-saying") for pair in zip(self.prompts, self.answers, strict=True)]
-        return [self.hint, *rows]
+        return [self.hint, self.request.widget, *rows]
 
     def show(self, picture: Picture) -> None:
         """The answers of the present step beside those of the start and the twin."""
@@ -50,7 +52,7 @@ class Sayings(Panel):
             first, here, other = (_text(reading, prompt.value) for reading in (start, now, twin))
             rows: list[Any] = []
             if prompt.value.strip() and (here is not None or first is not None):
-                rows = [("at the start", [first or ""]), ("now", _marked(first or "", here or "")), ("twin", [other if other is not None else "(no twin for these texts)"])]
+                rows = [("at the start", [(first or "").strip()]), ("now", _marked(first or "", here or "")), ("twin", [other.strip() if other is not None else "(no twin for these texts)"])]
             answer.update(rows)
 
     def _fill(self, picture: Picture) -> None:
@@ -63,7 +65,7 @@ class Sayings(Panel):
         finally:
             self._showing = False
         reading = picture.now("generation")
-        if prompts and (reading is None or any(_text(reading, prompt) is None for prompt in prompts)):
+        if reading is not None and any(_text(reading, prompt) is None for prompt in prompts):
             self.ask()  # a new forget set after edited prompts
 
     def _edited(self, _change: object) -> None:
@@ -77,6 +79,15 @@ class Sayings(Panel):
             self.state.probe(Generation(prompts=written))
             self.state.soon(lambda: self.state.ask("generation"))
 
+    def enable(self, *, idle: bool) -> None:
+        """Measuring waits for work; an edited prompt is remembered and answered when it ends."""
+        self.request.enable(idle=idle)
+
+    def close(self) -> None:
+        """Also stop watching the switch."""
+        self.request.close()
+        super().close()
+
 
 def _text(reading: Reading | None, prompt: str) -> str | None:
     if reading is None:
@@ -85,11 +96,11 @@ def _text(reading: Reading | None, prompt: str) -> str | None:
 
 
 def _marked(before: str, after: str) -> list[tuple[str, None, str]]:
-    """The words of `after`, those that differ from `before` marked; white space stays with its word."""
-    old, new = before.split(" "), after.split(" ")
+    """The words of `after`, those that differ from `before` marked; the spaces between them are not."""
+    old, new = before.split(), after.split()
     tokens: list[tuple[str, None, str]] = []
     for kind, _, _, start, end in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         for k in range(start, end):
-            word = new[k] + (" " if k < len(new) - 1 else "")
-            tokens.append((word, None, "" if kind == "equal" else "changed"))
-    return tokens
+            tokens.append((new[k], None, "" if kind == "equal" else "changed"))
+            tokens.append((" ", None, ""))
+    return tokens[:-1]
