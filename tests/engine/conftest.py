@@ -6,6 +6,8 @@ import pytest
 import torch
 
 from tests.engine import worlds
+from unlearnviz.engine.methods.method import registry as methods
+from unlearnviz.engine.probes.probe import registry as probes
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -21,6 +23,14 @@ def _one_thread():
 def _own_cache(tmp_path, monkeypatch):
     """No test reads or writes the cache of the person who runs it."""
     monkeypatch.setenv("UNLEARNVIZ_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture(autouse=True)
+def _own_registries(monkeypatch):
+    """Methods and probes that a test defines go with it."""
+    for registry in (methods, probes):
+        list(registry)
+        monkeypatch.setattr(registry, "_classes", dict(registry._classes))
 
 
 @pytest.fixture

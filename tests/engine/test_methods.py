@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -35,7 +36,7 @@ def leaves(session):
 def text_losses(session, parameters, text, *, head=None):
     """-log p of each token after the first, from raw logits, one unpadded text at a time; `head`: another output matrix."""
     module = session.model.module
-    ids = torch.tensor([session.model.tokenizer.encode(text).ids])
+    ids = torch.tensor([session.model.tokenizer.encode(text).ids[: session.model.context]])
     tied = session.model.layout.tied
     named = dict(parameters)
     if tied:
@@ -85,7 +86,7 @@ def test_one_ascent_step_is_theta_plus_norm_times_the_unit_gradient(tied, where)
     assert session.update_norm(parse(session, where)) == pytest.approx(float(norm.detach()), rel=1e-12)
     record = session.step(GradientAscent(), where)
     close(session, {name: theta[name] + norm * gradient[name] / length(gradient) for name in names}, names)
-    assert torch.sqrt(torch.tensor(list(record.update_norm.values()), dtype=torch.float64).square().sum()) == pytest.approx(float(norm.detach()), rel=1e-9)
+    assert math.hypot(*record.update_norm.values()) == pytest.approx(float(norm.detach()), rel=1e-9)
 
 
 def parse(session, where):
@@ -326,7 +327,7 @@ def test_no_prediction_in_a_text_of_one_token_breaks_no_step():
     rows = session.measure("perplexity", "gradient-norm", "exact-recall", "generation")["perplexity"].rows
     assert all("short" not in row["per_text"] for row in rows)
     session.learn(1)
-    with pytest.raises(BadSetting, match="The text 'a' has only one token; a text needs two tokens before anything is predicted."):
+    with pytest.raises(BadSetting, match=r"The text 'a' has only one token; a text needs two tokens before anything is predicted\."):
         session.pick("short")
 
 

@@ -82,23 +82,31 @@ def test_a_selection_is_tidied_and_can_be_given_again():
         (" , ", "The selection ' , ' is empty; say for example 'embedding' or 'blocks 0-1'."),
         (
             "embeding",
-            "Selection 'embeding' matches none of this model's 40 parameters; blocks run from h.0 to h.2. Did you mean 'embedding'? "
-            "Known: 'all', 'embedding', 'embedding.input', 'embedding.output', 'head', 'position', 'attention', 'mlp' and 2 more.",
+            (
+                "Selection 'embeding' matches none of this model's 40 parameters; blocks run from h.0 to h.2. Did you mean 'embedding'? "
+                "Known: 'all', 'embedding', 'embedding.input', 'embedding.output', 'head', 'position', 'attention', 'mlp' and 2 more."
+            ),
         ),
         (
             "h.12.*",
-            "Selection 'h.12.*' matches none of this model's 40 parameters; blocks run from h.0 to h.2. "
-            "Known: 'all', 'embedding', 'embedding.input', 'embedding.output', 'head', 'position', 'attention', 'mlp' and 2 more.",
+            (
+                "Selection 'h.12.*' matches none of this model's 40 parameters; blocks run from h.0 to h.2. "
+                "Known: 'all', 'embedding', 'embedding.input', 'embedding.output', 'head', 'position', 'attention', 'mlp' and 2 more."
+            ),
         ),
         (
             "block 3",
-            "Selection 'block 3' matches none of this model's 3 blocks, or not all it asks for; blocks run from 0 to 2 "
-            "(the block that papers call layer n is block n-1).",
+            (
+                "Selection 'block 3' matches none of this model's 3 blocks, or not all it asks for; blocks run from 0 to 2 "
+                "(the block that papers call layer n is block n-1)."
+            ),
         ),
         (
             "all, blocks 2-1",
-            "Selection 'blocks 2-1' matches none of this model's 3 blocks, or not all it asks for; blocks run from 0 to 2 "
-            "(the block that papers call layer n is block n-1).",
+            (
+                "Selection 'blocks 2-1' matches none of this model's 3 blocks, or not all it asks for; blocks run from 0 to 2 "
+                "(the block that papers call layer n is block n-1)."
+            ),
         ),
     ],
 )

@@ -23,7 +23,7 @@ from unlearnviz.engine.methods.method import registry as methods
 from unlearnviz.engine.session import Session
 from unlearnviz.errors import Cancelled, NotPossible, Overshoot, UnlearnvizError
 
-EXAMPLES, OPERATIONS = 46, 50  # hypothesis ends some examples early; the operations are counted
+EXAMPLES, OPERATIONS = 55, 50  # hypothesis ends some examples early; the operations are counted
 
 made = st.sampled_from(
     [
