@@ -130,6 +130,7 @@ def _people(corpus: Corpus) -> list[str]:
 
 def _save_half(model: LanguageModel, file: Path) -> None:
     save_file({name: parameter.detach().half().contiguous() for name, parameter in model.parameters.items()}, str(file))
+    file.chmod(0o644)  # safetensors writes for the owner alone; a wheel is read by everybody
 
 
 def _kept(folder: Path, about: Mapping[str, Any]) -> dict[str, Any] | None:
