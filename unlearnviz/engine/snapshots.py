@@ -125,7 +125,7 @@ class Snapshots:
         self.seal()
         self._sealed.update({name: seal for name, seal in sealed.items() if seal is not None})  # what cannot be mended still shows
         if lost:
-            self._marks = []
+            self._marks: list[Mark] = []
         return lost
 
     @torch.no_grad()
