@@ -70,7 +70,6 @@ class Library:
 
     def continuations(self, *, batched):
         """(new token ids, new text) of each prompt."""
-        end = self.model.config.eos_token_id
         written = []
         for ids, mask, _ in [self.prompt_batch] if batched else self.single_prompts:
             out = self.model.generate(
