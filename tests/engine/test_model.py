@@ -164,7 +164,7 @@ def test_chunks_hold_every_text_once_and_keep_to_their_size(model, monkeypatch):
         monkeypatch.setattr(model_file, "TOKENS_PER_BATCH", tokens)
         monkeypatch.setattr(model_file, "LOGITS_PER_BATCH", logits)
         most = min(tokens, logits // worlds.tokenizer().get_vocab_size())
-        chunks = list(model._chunks(range(len(some)), some))
+        chunks = list(model.chunks(range(len(some)), some))
         cut = model.token_losses(some)
         assert sorted(k for chunk in chunks for k in chunk) == list(range(len(some)))
         assert len(chunks) > 1
@@ -175,7 +175,7 @@ def test_chunks_hold_every_text_once_and_keep_to_their_size(model, monkeypatch):
 def test_a_large_vocabulary_makes_small_batches(tmp_path):
     model = LanguageModel.from_pretrained(families.written_with_real_tokenizer(tmp_path / "tiny", n_layer=1))
     some = texts() * 10
-    for chunk in model._chunks(range(len(some)), some):
+    for chunk in model.chunks(range(len(some)), some):
         assert model.batch([some[k] for k in chunk]).input_ids.numel() * 50257 <= 2**24
 
 

@@ -161,9 +161,9 @@ class LanguageModel:
 
     def loss(self, batch: Batch) -> torch.Tensor:
         """Mean next-token loss in nats over all labels of the batch (token-weighted; scalar, differentiable)."""
-        return self._losses(batch)[0].mean()
+        return self.losses(batch)[0].mean()
 
-    def _losses(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    def losses(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """Losses of all predicted tokens in one row, shape (predicted,), and the mask (texts, longest - 1) they come from."""
         targets = batch.labels[:, 1:]
         predicted = targets != -100
@@ -177,13 +177,13 @@ class LanguageModel:
         """Per text, the loss in nats of each token after the first: a CPU tensor of shape (tokens - 1,)."""
         results: dict[int, torch.Tensor] = {}
         with self.quiet():
-            for indices in self._chunks([k for k, text in enumerate(texts) if len(self.encode(text)) > 1], texts):
+            for indices in self.chunks([k for k, text in enumerate(texts) if len(self.encode(text)) > 1], texts):
                 batch = self.batch([texts[k] for k in indices])
-                losses, predicted = self._losses(batch)
+                losses, predicted = self.losses(batch)
                 results.update(zip(indices, losses.cpu().split(predicted.sum(dim=1).tolist()), strict=True))
         return [results.get(k, torch.zeros(0)) for k in range(len(texts))]
 
-    def _chunks(self, indices: Sequence[int], texts: Sequence[str]) -> Iterator[list[int]]:
+    def chunks(self, indices: Sequence[int], texts: Sequence[str]) -> Iterator[list[int]]:
         """Indices of texts in batches of similar length, none with more than TOKENS_PER_BATCH tokens or LOGITS_PER_BATCH logits."""
         most = min(TOKENS_PER_BATCH, LOGITS_PER_BATCH // self.module.get_output_embeddings().weight.shape[0])
         order = sorted(indices, key=lambda k: len(self.encode(texts[k])))

@@ -6,11 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import torch
-
 from unlearnviz.engine.probes.probe import Probe, Reading, View
+from unlearnviz.engine.pulls import squared_pulls
 from unlearnviz.engine.settings import setting
-from unlearnviz.engine.work import recording
 
 if TYPE_CHECKING:
     from unlearnviz.engine.corpus import Corpus
@@ -35,15 +33,11 @@ class GradientNorm(Probe):
     def measure(self, model: LanguageModel, corpus: Corpus, view: View) -> Reading:  # noqa: ARG002
         """One row per parameter group."""
         passages = [p for p in view.groups.get(self.of, ()) if len(model.encode(p.text)) > 1][: self.limit]
-        squares: dict[str, dict[str, float]] = {group: {} for group in model.layout.groups}
-        with recording(), model.following(model.layout.names) as parameters:
-            names = list(parameters)
-            for passage in passages:
-                loss = model.loss(model.batch([passage.text]))
-                gradients = torch.autograd.grad(loss, [parameters[name] for name in names], allow_unused=True)
-                norms = dict(zip(names, _squared_norms(gradients), strict=True))
-                for group, members in model.layout.groups.items():
-                    squares[group][passage.id] = sum(norms[name] for name in members)
+        pulls = dict(zip((p.id for p in passages), squared_pulls(model, [p.text for p in passages]), strict=True))
+        squares = {
+            group: {passage: sum(pull[name] for name in members) for passage, pull in pulls.items()}
+            for group, members in model.layout.groups.items()
+        }
         rows: list[dict[str, Any]] = [
             {
                 "group": group,
@@ -55,9 +49,3 @@ class GradientNorm(Probe):
         ]
         return self.reading(math.sqrt(sum(row["norm"] ** 2 for row in rows)), rows)
 
-
-def _squared_norms(gradients: tuple[torch.Tensor | None, ...]) -> list[float]:
-    """Squared L2 norms, accumulated in float64 (a float32 sum over 38 million entries is off by 1.6e-3)."""
-    nothing = torch.zeros((), dtype=torch.float64)
-    found = torch.stack([torch.linalg.vector_norm(g, dtype=torch.float64).cpu() if g is not None else nothing for g in gradients])
-    return (found**2).tolist()
