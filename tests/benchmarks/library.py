@@ -73,11 +73,10 @@ class Library:
         written = []
         for ids, mask, _ in [self.prompt_batch] if batched else self.single_prompts:
             out = self.model.generate(
-                input_ids=ids, attention_mask=mask, max_new_tokens=self.new_tokens, do_sample=False, pad_token_id=end
+                input_ids=ids, attention_mask=mask, max_new_tokens=self.new_tokens, do_sample=False, pad_token_id=0
             )
             written += out[:, ids.shape[1] :].tolist()
-        rows = [row[: row.index(end)] if end in row else row for row in written]
-        return list(zip(rows, self.tokenizer.decode_batch(rows), strict=True))
+        return list(zip(written, self.tokenizer.decode_batch(written), strict=True))
 
     def norms(self):
         """Gradient norm of each forget text, for every group of parameters."""
