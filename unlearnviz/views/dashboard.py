@@ -39,7 +39,9 @@ class Dashboard(widgets.VBox):
         self.panels = [cls(self.state) for cls in all_panels()]
         columns = [widgets.VBox([p.widget for p in self.panels if p.column == column]) for column in range(3)]
         head = widgets.HBox([self.bar, self.working], layout={"flex_flow": "row wrap", "min_height": "30px"})
-        super().__init__([widgets.HTML(_STYLE), self.sentence, self.error, head, widgets.Box(columns).add_class("uv-columns")])
+        super().__init__(
+            [widgets.HTML(_STYLE), self.sentence, self.error, head, widgets.Box(columns).add_class("uv-columns")]
+        )
         self.add_class("uv-dashboard")
         self._closed = False
         self.state.observe(self._on_picture, "picture")
@@ -50,7 +52,7 @@ class Dashboard(widgets.VBox):
 
     async def idle(self) -> None:
         """Wait until nothing runs; raises the error that the work ended with, if any."""
-        await self.state.runner.idle()
+        await self.state.idle()
 
     def refresh(self) -> None:
         """Draw what cells did to the session."""
@@ -70,12 +72,14 @@ class Dashboard(widgets.VBox):
             return
         self.bar.value = progress.fraction or 0.0
         left = seconds_left(progress)
-        estimate = "" if left is None or left < 1 else f", about {left:.0f} s left" if left < 90 else f", about {left / 60:.0f} min left"  # noqa: PLR2004
+        estimate = ""
+        if left is not None and left >= 1:
+            estimate = f", about {left:.0f} s left" if left < 90 else f", about {left / 60:.0f} min left"
         self.working.value = f"Working: {self.state.busy}: {progress.text}{estimate}"
 
     def _on_error(self, change: dict[str, Any]) -> None:
         error = change["new"]
-        self.error.text = "" if error is None else str(error) or type(error).__name__
+        self.error.text = "" if error is None else _said(error)
         self.error.details = "" if error is None else _details(error)
 
     def close(self) -> None:
@@ -87,6 +91,15 @@ class Dashboard(widgets.VBox):
         for panel in self.panels:
             panel.close()
         close_all(self)
+
+
+def _said(error: BaseException) -> str:
+    """One sentence: our own errors are one, of others the kind is said too."""
+    from unlearnviz.errors import UnlearnvizError
+
+    if isinstance(error, UnlearnvizError):
+        return str(error)
+    return f"This did not work: {type(error).__name__}{': ' if str(error) else '.'}{error}"
 
 
 def _details(error: BaseException) -> str:

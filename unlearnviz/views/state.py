@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import traitlets
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from unlearnviz.engine.corpus import Passage
     from unlearnviz.engine.methods.method import Method
     from unlearnviz.engine.session import Session
+
+T = TypeVar("T")
 
 SLOW = 0.5  # seconds: a probe that keeps taking longer waits to be asked
 
@@ -43,7 +45,7 @@ class SessionState(traitlets.HasTraits):
     busy = traitlets.Unicode("")
     progress = traitlets.Any(None)
     error = traitlets.Any(None)
-    on_request: traitlets.Tuple[Any, Any] = traitlets.Tuple()
+    on_request: traitlets.Tuple = traitlets.Tuple()
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -56,8 +58,13 @@ class SessionState(traitlets.HasTraits):
         self._ending = self._inline = False
         self._slow: tuple[str, ...] = ()  # found slow by the work that runs
         self._seconds: dict[str, float] = {}  # label -> how long its last run took
-        self._next: Callable[[], None] | None = None  # latest wins: what a slider asks for while work runs
-        self._sentence = ""
+        self._wishes: dict[
+            str, Callable[[], None]
+        ] = {}  # what a slider or a prompt asks for while work runs; of a kind the latest
+        self._fresh: Picture | None = None  # drawn while work runs, when the next report comes
+        self._acting = False  # whether what runs changes the session, not only looks at it
+        self._failure: BaseException | None = None  # of the last work that a person asked for, or of a panel
+        self._done = self._news = ""  # what was done, and what it did to the readings
 
     # -- what is measured ---------------------------------------------------------------------------------------------
 
@@ -66,19 +73,24 @@ class SessionState(traitlets.HasTraits):
         self._probes[probe.label or probe.name] = probe
 
     def live(self, label: str, *, live: bool) -> None:
-        """Switch a slow probe to be measured after every step, or only when asked."""
+        """Switch a slow probe to be measured after every step (and at once where it was not), or only when asked."""
         self._wanted[label] = live
-        self.on_request = tuple(each for each in self.on_request if each != label) if live else (*self.on_request, label)
+        others = tuple(each for each in self.on_request if each != label)
+        self.on_request = others if live else (*others, label)
+        if live and self.picture.now(label) is None:
+            self.soon(lambda: self.ask(label), "ask")
 
     def ask(self, *labels: str) -> None:
         """Measure probes now that are on request."""
-        self.start("measuring", self._measuring(only=labels))
+        if self.session.forget:
+            self.start("measuring", self._measuring(only=labels), quiet=True)
 
     # -- verbs --------------------------------------------------------------------------------------------------------
 
     def open(self) -> None:
         """Take the first picture, and the first readings if something is picked."""
-        self._take("")
+        self._done = self._news = ""
+        self._take()
         if self.session.forget:
             self.start("measuring", self._measuring())
 
@@ -110,14 +122,14 @@ class SessionState(traitlets.HasTraits):
 
     def go_to(self, target: int | str) -> None:
         """Any step or branch; while work runs the latest wish waits and wins."""
-        self.soon(lambda: self.start("moving", self._moving(lambda: self.session.go_to(target), "Moved")))
+        self.soon(lambda: self.start("moving", self._moving(lambda: self.session.go_to(target), "Moved")), "move")
 
     def branch(self, name: str) -> None:
         """A new branch from here."""
 
         def work() -> Iterator[Progress]:
             self.session.branch(name)
-            self._sentence = f"You are on the new branch {name!r}, which starts at step {self.session.head}."
+            self._done = f"You are on the new branch {name!r}, which starts at step {self.session.head}."
             yield Progress(1, 1, "branched")
 
         self.start("branch", work())
@@ -127,8 +139,8 @@ class SessionState(traitlets.HasTraits):
 
         def work() -> Iterator[Progress]:
             yield from self.session.learning(epochs)
+            self._done = "The model has learned the texts; a new history starts here."
             yield from self._measuring()
-            self._sentence = "The model has learned the texts; a new history starts here. " + self._sentence
 
         self.start("learning", work())
 
@@ -137,29 +149,50 @@ class SessionState(traitlets.HasTraits):
 
         def work() -> Iterator[Progress]:
             yield from self.session.twinning()
+            self._done = "The twin is ready: it never saw the texts to forget."
             yield from self._measuring()
 
         self.start("training the twin", work())
 
     def stop(self) -> None:
         """Ask what runs to stop; what it has not finished is not kept."""
-        self._next = None
+        self._wishes.clear()
         self.runner.stop()
 
-    def soon(self, action: Callable[[], None]) -> None:
-        """Do it now, or, while work runs, when it ends: the latest wish wins."""
+    def soon(self, action: Callable[[], None], kind: str) -> None:
+        """Do it now, or, while work runs, when it ends: of each kind the latest wish wins. A Stop or a failure drops them."""
         if self.runner.running or self._ending:
-            self._next = action
+            self._wishes[kind] = action
         else:
             action()
 
+    def waits(self, kind: str) -> bool:
+        """Whether a wish of this kind waits for the end of what runs."""
+        return kind in self._wishes
+
+    async def idle(self) -> None:
+        """Wait until nothing runs, then raise, once, the error that it ended with."""
+        try:
+            await self.runner.idle()
+        except BaseException:
+            self._failure = None
+            raise
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
+
     # -- work ---------------------------------------------------------------------------------------------------------
 
-    def start(self, title: str, work: Iterator[Progress]) -> None:
-        """Run a piece of work; while another runs this one is dropped (a second click never starts a second run)."""
+    def start(self, title: str, work: Iterator[Progress], *, quiet: bool = False) -> None:
+        """Run a piece of work; while another runs this one is dropped (a second click never starts a second run).
+
+        Quiet work adds readings only: what was said last, and an error, stay on the page.
+        """
         if self.runner.running:
             return
-        self.error = None
+        if not quiet:
+            self.error = self._failure = None
+            self._done = ""
         self.busy = title
         self._inline = not _in_event_loop()
         self.runner.start(work, title)
@@ -167,30 +200,45 @@ class SessionState(traitlets.HasTraits):
             self._go_on()
 
     def _stepping(self, method: Method) -> Iterator[Progress]:
+        self._acting = True
         yield from self.session.stepping(method, self.where)
         yield from self._measuring()
 
     def _running(self, steps: int, method: Method) -> Iterator[Progress]:
-        records = yield from self.session.running(steps, method, self.where)
-        yield from self._measuring()
-        if records and records[-1].mark == "overshoot":
-            self._sentence = (
-                f"Overshoot at step {records[-1].id}: the retain texts are more than 3 times as surprising as at the start, so the run "
-                f"stopped here. Undo takes you back; a smaller update norm goes slower. {self._sentence}"
-            )
+        """Step by step: each is drawn as soon as it is measured."""
+        began, where = self.session.head, self.where
+        for done in range(steps):
+            self._acting = True
+            (record,) = yield from _part(self.session.running(1, method, where), done, steps)
+            if record.mark == "overshoot":
+                self._done = (
+                    f"Overshoot at step {record.id}: the retain texts are more than 3 times as surprising as at the start, so the run "
+                    "stopped here. Undo takes you back; a smaller update norm goes slower."
+                )
+            else:
+                self._done = f"Step {done + 1} of {steps}." if steps > 1 else ""
+            yield from _part(self._measuring(since=began), done, steps)
+            self._fresh = self._picture()
+            yield Progress(done + 1, steps, f"step {done + 1} of {steps}")
+            if record.mark == "overshoot":
+                return
 
     def _moving(self, move: Callable[[], object], done: str) -> Iterator[Progress]:
+        self._acting = True
         move()
+        self._done = f"{done}: this is step {self.session.head}."
         yield Progress(0, 1, "moved")
         yield from self._measuring()
-        self._sentence = f"{done}: this is step {self.session.head}. {self._sentence}"
 
-    def _measuring(self, only: tuple[str, ...] = ()) -> Iterator[Progress]:
+    def _measuring(self, only: tuple[str, ...] = (), since: int | None = None) -> Generator[Progress, None, None]:
         """All live probes on the present weights, the start and the twin; readings already taken are not taken again."""
+        self._acting = False
         if not self.session.forget:
-            self._start, self._twin = {}, {}
+            self._start, self._twin, self._news = {}, {}, ""
             return
-        asked = [probe for label, probe in self._probes.items() if label in only or (label not in self.on_request and not only)]
+        asked = [
+            probe for label, probe in self._probes.items() if label in only or (label not in self.on_request and not only)
+        ]
         now = yield from self.session.measuring(*asked, of="now")
         start = yield from self.session.measuring(*asked, of="start")
         twin: dict[str, Reading] = {}
@@ -199,59 +247,72 @@ class SessionState(traitlets.HasTraits):
         self._start = {**(self._start if only else {}), **start}
         self._twin = {**(self._twin if only else {}), **twin}
         self._time(now, twin)
-        self._sentence = self._narrate(now)
+        if "perplexity" in now:
+            self._news = self._narrate(now["perplexity"], since)
 
     def _time(self, now: Mapping[str, Reading], twin: Mapping[str, Reading]) -> None:
         """Note which probes are slow: two runs in a row above the limit, since a first run also warms up."""
         for label, reading in now.items():
             before = self._seconds.get(label, twin[label].seconds if label in twin else 0.0)
+            if reading.seconds == self._seconds.get(label):
+                continue  # the same run, looked up again
             self._seconds[label] = reading.seconds
             if min(before, reading.seconds) > SLOW and label != "perplexity" and not self._wanted.get(label):
                 self._slow = (*self._slow, label)
 
-    def _narrate(self, now: Mapping[str, Reading]) -> str:
-        reading = now.get("perplexity")
-        if reading is None:
-            return self._sentence
-        record = self.session.history[self.session.head]
-        readings = [] if record.parent is None else self.session.history.readings[record.parent]
+    def _narrate(self, now: Reading, since: int | None) -> str:
+        """What happened since a step, or since the parent of the head."""
+        since = self.session.history[self.session.head].parent if since is None else since
+        readings = [] if since is None else self.session.history.readings[since]
         before = next((each for each in readings if each.label == "perplexity" and each.of == "now"), None)
         twin = self.session.active_twin
-        sentence = narrate(before, reading, self._twin.get("perplexity"), twin.siblings if twin else ())
+        sentence = narrate(before, now, self._twin.get("perplexity"), twin.siblings if twin else ())
         return f"Perplexity: {sentence}"
 
     def _on_progress(self, progress: Progress) -> None:
+        fresh, self._fresh = self._fresh, None
+        if fresh is not None:
+            self.picture = fresh
         self.progress = progress
 
     def _on_end(self, outcome: Outcome) -> None:
         """On the event loop: one new picture, then what was asked for meanwhile."""
+        moved = self.session.head != self.picture.step
         if outcome.state == "stopped":
-            self._sentence = "Stopped; the unfinished part was not kept. " + self._sentence
+            self._done = "Stopped; the unfinished part was not kept."
+        if outcome.state != "done":
+            self._wishes.clear()
+            if self._acting and moved:  # finished steps were kept: show what they did
+                self._wishes["ask"] = lambda: self.start("measuring", self._measuring(), quiet=True)
         slow, self._slow = self._slow, ()
         self._ending = True
         try:
             self._show_end(outcome, slow)
         finally:
             self._ending = False
-        if not self._inline:
-            self._go_on()
+            if not self._inline:
+                self._go_on()
 
     def _go_on(self) -> None:
-        """Do what was asked for meanwhile."""
-        waiting, self._next = self._next, None
-        if waiting is not None:
-            waiting()
+        """Do what was asked for meanwhile, one after the other."""
+        if self._wishes:
+            self._wishes.pop(next(iter(self._wishes)))()
 
     def _show_end(self, outcome: Outcome, slow: tuple[str, ...]) -> None:
         with self.hold_trait_notifications():
             self.on_request = (*self.on_request, *(label for label in slow if label not in self.on_request))
-            self._take(self._sentence)
-            self.progress = None
+            self._take()
+            self.progress = self._fresh = None
             self.busy = ""
-            self.error = outcome.error
+            if outcome.error is not None:
+                self.error = self._failure = outcome.error
 
-    def _take(self, sentence: str) -> None:
-        self.picture = take(self.session, sentence, self._start, self._twin)
+    def _take(self) -> None:
+        self.picture = self._picture()
+
+    def _picture(self) -> Picture:
+        said = " ".join(part for part in (self._done, self._news) if part)
+        return take(self.session, said, self._start, self._twin)
 
     def close(self) -> None:
         """Stop what runs and tell nobody any more."""
@@ -262,9 +323,25 @@ class SessionState(traitlets.HasTraits):
         """Show an error of a control (a number that is none) as if work had failed."""
         self.error = error
 
+    def failed(self, error: Exception) -> None:
+        """A panel could not draw: the page says so, and the others go on."""
+        self.error = self._failure = error
+
     def say(self, sentence: str) -> None:
         """Show a sentence without any work."""
         self.picture = replace(self.picture, sentence=sentence)
+
+
+def _part(work: Generator[Progress, None, T], done: int, total: int) -> Generator[Progress, None, T]:
+    """One of several pieces of work: its reports tell how far the whole is."""
+    try:
+        while True:
+            inner = next(work)
+            yield Progress(done, total, f"step {done + 1} of {total}: {inner.text}")
+    except StopIteration as end:
+        return end.value
+    finally:
+        work.close()
 
 
 def _in_event_loop() -> bool:

@@ -28,20 +28,49 @@ class ForgetSet(Panel):
         """Picked texts, search, results, and a box for a new text."""
         corpus = self.state.session.corpus
         self.count = Sentence()
-        self.picked = PassageList(label="Picked to be forgotten", empty="Nothing yet: add a text below.", height=330, on_toggle=self._toggle)
-        self.search = widgets.Text(description="Search", placeholder="a word, a name", continuous_update=True, layout={"width": "97%"}, style={"description_width": "60px"})
-        self.person = widgets.Dropdown(
-            description="Person", options=[EVERYONE, *dict.fromkeys(p.subject for p in corpus.train if p.subject)], layout={"width": "97%"},
+        self.picked = PassageList(
+            label="Picked to be forgotten", empty="Nothing yet: add a text below.", height=330, on_toggle=self._toggle
+        )
+        self.search = widgets.Text(
+            description="Search",
+            placeholder="a word, a name",
+            continuous_update=True,
+            layout={"width": "97%"},
             style={"description_width": "60px"},
         )
-        self.whole = button("Pick this person", self._pick_person, tooltip="Replace the forget set by all texts about this person")
-        self.results = PassageList(label="Texts the model was taught", empty="No taught text matches.", height=190, on_toggle=self._toggle)
+        self.person = widgets.Dropdown(
+            description="Person",
+            options=[EVERYONE, *dict.fromkeys(p.subject for p in corpus.train if p.subject)],
+            layout={"width": "97%"},
+            style={"description_width": "60px"},
+        )
+        self.whole = button(
+            "Pick this person", self._pick_person, tooltip="Replace the forget set by all texts about this person"
+        )
+        self.results = PassageList(
+            label="Texts the model was taught", empty="No taught text matches.", height=190, on_toggle=self._toggle
+        )
         self.found = widgets.Label()
-        self.typed = widgets.Textarea(placeholder="Type or paste a text of your own", layout={"width": "97%", "height": "52px"}, description="New text", style={"description_width": "60px"})
+        self.typed = widgets.Textarea(
+            placeholder="Type or paste a text of your own",
+            layout={"width": "97%", "height": "52px"},
+            description="New text",
+            style={"description_width": "60px"},
+        )
         self.add = button("Add this text", self._add_typed)
         self.search.observe(self._list, "value")
         self.person.observe(self._list, "value")
-        return [self.count, self.picked, self.search, self.person, self.whole, self.found, self.results, self.typed, self.add]
+        return [
+            self.count,
+            self.picked,
+            self.search,
+            self.person,
+            self.whole,
+            self.found,
+            self.results,
+            self.typed,
+            self.add,
+        ]
 
     def show(self, picture: Picture) -> None:
         """The picked texts and the matching others."""
@@ -52,9 +81,17 @@ class ForgetSet(Panel):
         forget = next((row for row in values.rows if row["group"] == "forget"), None) if values is not None else None
         per_text: dict[str, float] = forget["per_text"] if forget else {}
         self.picked.rows = [
-            {"id": p.id, "text": p.text, "subject": p.subject, "badge": f"{per_text[p.id]:.3g}" if p.id in per_text else "", "picked": True}
+            {
+                "id": p.id,
+                "text": p.text,
+                "subject": p.subject,
+                "badge": f"{per_text[p.id]:.3g}" if p.id in per_text else "",
+                "picked": True,
+            }
             for p in picture.forget
         ]
+        if any(p.text == self.typed.value.strip() for p in picture.forget):
+            self.typed.value = ""  # it has arrived; one that was refused stays to be mended
         self._list()
 
     def _list(self, _change: object = None) -> None:
@@ -67,8 +104,12 @@ class ForgetSet(Panel):
             and self.person.value in (EVERYONE, p.subject)
             and all(word in f"{p.text} {p.subject}".lower() for word in words)
         ]
-        self.found.value = f"{len(matching)} other taught texts" + (f", the first {SHOWN} shown" if len(matching) > SHOWN else "")
-        self.results.rows = [{"id": p.id, "text": p.text, "subject": p.subject, "badge": "", "picked": False} for p in matching[:SHOWN]]
+        self.found.value = f"{len(matching)} other taught texts" + (
+            f", the first {SHOWN} shown" if len(matching) > SHOWN else ""
+        )
+        self.results.rows = [
+            {"id": p.id, "text": p.text, "subject": p.subject, "badge": "", "picked": False} for p in matching[:SHOWN]
+        ]
         self.whole.disabled = self.person.value == EVERYONE or bool(self.state.busy)
 
     def _toggle(self, passage: str) -> None:
@@ -82,7 +123,6 @@ class ForgetSet(Panel):
     def _add_typed(self) -> None:
         if self.typed.value.strip():
             self.state.pick([*self.state.picture.forget, self.typed.value.strip()])
-            self.typed.value = ""
 
     def enable(self, *, idle: bool) -> None:
         """Nothing can be picked while work runs."""

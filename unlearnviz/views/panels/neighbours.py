@@ -29,7 +29,9 @@ class Neighbours(Panel):
         """Threshold, sentence, list, add all."""
         self.threshold = Slider(label="Similar at least", minimum=0, maximum=100, step=1, value=60, words="60 of 100")
         self.sentence = Sentence()
-        self.list = PassageList(label="Fuzzy matches", empty="No taught text is this similar.", height=230, on_toggle=self._add)
+        self.list = PassageList(
+            label="Fuzzy matches", empty="No taught text is this similar.", height=230, on_toggle=self._add
+        )
         self.all = button("Add all of these", self._add_all)
         self.threshold.observe(self._filter, "value")
         self._found: list[Neighbour] = []
@@ -50,13 +52,20 @@ class Neighbours(Panel):
     def _filter(self, _change: object = None) -> None:
         above = self._above()
         self.threshold.words = f"{self.threshold.value:.0f} of 100 (fuzzy ratio; 100 = the same letters)"
-        people = len({each.passage.subject for each in above})
+        people = len({each.passage.subject for each in above if each.passage.subject})
+        about = f" about {people} {'people' if people != 1 else 'person'}" if people else ""
         self.sentence.text = (
-            f"{len(above)} taught text{'s' if len(above) != 1 else ''} about {people} {'people' if people != 1 else 'person'} "
-            "look like a picked one. The measured neighbours are always the 20 nearest."
+            f"{len(above)} taught text{'s' if len(above) != 1 else ''}{about} look{'' if len(above) != 1 else 's'} like a picked one. "
+            "The measured neighbours are always the 20 nearest."
         )
         self.list.rows = [
-            {"id": n.passage.id, "text": n.passage.text, "subject": n.passage.subject, "badge": f"{n.score:.0f}", "picked": False}
+            {
+                "id": n.passage.id,
+                "text": n.passage.text,
+                "subject": n.passage.subject,
+                "badge": f"{n.score:.0f}",
+                "picked": False,
+            }
             for n in above[:SHOWN]
         ]
         self.all.description = f"Add all {len(above)} to the forget set"

@@ -44,7 +44,10 @@ class Panel:
         """Work has ended (idle) or begun: enable or disable what starts work."""
 
     def _on_picture(self, change: dict[str, Picture]) -> None:
-        self.show(change["new"])
+        try:
+            self.show(change["new"])
+        except Exception as error:  # shown in the page; the other panels go on
+            self.state.failed(error)
 
     def _on_busy(self, change: dict[str, str]) -> None:
         self.enable(idle=not change["new"])

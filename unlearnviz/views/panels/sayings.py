@@ -51,8 +51,12 @@ class Sayings(Panel):
         for prompt, answer in zip(self.prompts, self.answers, strict=True):
             first, here, other = (_text(reading, prompt.value) for reading in (start, now, twin))
             rows: list[Any] = []
-            if prompt.value.strip() and (here is not None or first is not None):
-                rows = [("at the start", [(first or "").strip()]), ("now", _marked(first or "", here or "")), ("twin", [other.strip() if other is not None else "(no twin for these texts)"])]
+            if prompt.value.strip() and first is not None:
+                rows = [
+                    ("at the start", [first.strip()]),
+                    ("now", _marked(first, here) if here is not None else ["(not measured at this step)"]),
+                    ("twin", [other.strip() if other is not None else "(no twin for these texts)"]),
+                ]
             answer.update(rows)
 
     def _fill(self, picture: Picture) -> None:
@@ -64,6 +68,7 @@ class Sayings(Panel):
                 field.value = prompts[k] if k < len(prompts) else ""
         finally:
             self._showing = False
+        self.state.probe(Generation())  # no longer the prompts that were edited for other texts
         reading = picture.now("generation")
         if reading is not None and any(_text(reading, prompt) is None for prompt in prompts):
             self.ask()  # a new forget set after edited prompts
@@ -77,7 +82,7 @@ class Sayings(Panel):
         written = tuple(dict.fromkeys(field.value for field in self.prompts if field.value.strip()))
         if written:
             self.state.probe(Generation(prompts=written))
-            self.state.soon(lambda: self.state.ask("generation"))
+            self.state.soon(lambda: self.state.ask("generation"), "ask")
 
     def enable(self, *, idle: bool) -> None:
         """Measuring waits for work; an edited prompt is remembered and answered when it ends."""

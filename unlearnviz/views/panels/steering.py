@@ -8,7 +8,7 @@ import ipywidgets as widgets
 
 from unlearnviz.engine.methods.method import registry
 from unlearnviz.errors import UnlearnvizError
-from unlearnviz.views.controls import WIDE, Controls, button
+from unlearnviz.views.controls import WIDE, Controls, button, close_all
 from unlearnviz.views.panels.panel import Panel
 
 if TYPE_CHECKING:
@@ -24,21 +24,35 @@ class Steering(Panel):
 
     def build(self) -> list[widgets.Widget]:
         """Method, its settings, where; Step, Run, Stop, Undo, Redo, Start again; Learn and Train the twin."""
-        self.method = widgets.Dropdown(description="method", options=list(registry), value="gradient-ascent", style=WIDE, layout={"width": "97%"})
+        self.method = widgets.Dropdown(
+            description="method", options=list(registry), value="gradient-ascent", style=WIDE, layout={"width": "97%"}
+        )
         self.settings = widgets.VBox()
         self.where = widgets.Combobox(
-            description="where", options=self._places(), value=self.state.where, continuous_update=False, ensure_option=False,
-            tooltip="embedding, block 3, blocks 2-5, attention, mlp, head, all, or several with commas", style=WIDE, layout={"width": "97%"},
+            description="where",
+            options=self._places(),
+            value=self.state.where,
+            continuous_update=False,
+            ensure_option=False,
+            tooltip="embedding, block 3, blocks 2-5, attention, mlp, head, all, or several with commas",
+            style=WIDE,
+            layout={"width": "97%"},
         )
         self.step = button("Step", self._step, tooltip="One step, with all readings", primary=True)
-        self.count = widgets.BoundedIntText(value=5, min=1, max=1000, description="steps", style={"description_width": "40px"}, layout={"width": "110px"})
+        self.count = widgets.BoundedIntText(
+            value=5, min=1, max=1000, description="steps", style={"description_width": "40px"}, layout={"width": "110px"}
+        )
         self.run = button("Run", self._run, tooltip="Several steps; stops by itself where the retain texts suffer")
         self.stop = button("Stop", self.state.stop, tooltip="Stop what is running; the unfinished part is not kept")
         self.undo = button("Undo", self.state.undo, tooltip="One step back, exactly")
         self.redo = button("Redo", self.state.redo, tooltip="The undone step again, exactly")
-        self.again = button("Start again", lambda: self.state.go_to(0), tooltip="Back to the start; every step stays in the history")
-        self.learn = button("Learn", lambda: self.state.learn(), tooltip="Teach the model its texts; a new history starts")
-        self.twin = button("Train the twin", self.state.train_twin, tooltip="Retrain without the forget texts: what forgotten means")
+        self.again = button(
+            "Start again", lambda: self.state.go_to(0), tooltip="Back to the start; every step stays in the history"
+        )
+        self.learn = button("Learn", self.state.learn, tooltip="Teach the model its texts; a new history starts")
+        self.twin = button(
+            "Train the twin", self.state.train_twin, tooltip="Retrain without the forget texts: what forgotten means"
+        )
         self.advice = widgets.Label()
         row = {"flex_flow": "row wrap"}
         self._choose()
@@ -56,17 +70,19 @@ class Steering(Panel):
 
     def _places(self) -> list[str]:
         last = self.state.session.model.layout.blocks - 1
-        return ["embedding", "embedding.input", "embedding.output", f"blocks {max(0, last - 1)}-{last}", "block 0", "attention", "mlp", "norm", "position", "all"]
+        parts = ["embedding", "embedding.input", "embedding.output", f"blocks {max(0, last - 1)}-{last}", "block 0"]
+        return [*parts, "attention", "mlp", "norm", "position", "all"]
 
     def _choose(self, _change: object = None) -> None:
         old = self.settings.children
         self.controls = Controls(registry[self.method.value])
         self.settings.children = (self.controls.widget,)
         for each in old:
-            each.close()
+            close_all(each)
 
     def _place(self, change: dict[str, str]) -> None:
         self.state.where = change["new"].strip() or "embedding"
+        self.where.value = self.state.where
 
     def _placed(self, change: dict[str, str]) -> None:
         self.where.value = change["new"]

@@ -23,8 +23,15 @@ class Timeline(Panel):
     def build(self) -> list[widgets.Widget]:
         """Slider, branches."""
         self.slider = Slider(label="Step", minimum=0, maximum=0, step=1, value=0, disabled=True)
-        self.branches = widgets.Dropdown(description="Branch", options=["main"], style={"description_width": "50px"}, layout={"width": "170px"})
-        self.name = widgets.Text(placeholder="name of a new branch", description="New", style={"description_width": "35px"}, layout={"width": "200px"})
+        self.branches = widgets.Dropdown(
+            description="Branch", options=["main"], style={"description_width": "50px"}, layout={"width": "170px"}
+        )
+        self.name = widgets.Text(
+            placeholder="name of a new branch",
+            description="New",
+            style={"description_width": "35px"},
+            layout={"width": "200px"},
+        )
         self.new = button("Branch here", self._branch, tooltip="Name a new branch at this step and go on from it")
         self.slider.observe(self._scrub, "value")
         self.branches.observe(self._switch, "value")
@@ -38,9 +45,10 @@ class Timeline(Panel):
             here = picture.path.index(picture.step)
             with self.slider.hold_sync():
                 self.slider.maximum = float(max(1, len(picture.path) - 1))
-                self.slider.value = float(here)
-                self.slider.words = _words(picture, here)
-                self.slider.disabled = len(picture.path) < 2  # noqa: PLR2004
+                if not self.state.waits("move"):  # somebody is still scrubbing
+                    self.slider.value = float(here)
+                    self.slider.words = _words(picture, here)
+                self.slider.disabled = len(picture.path) < 2
             if tuple(self.branches.options) != tuple(picture.branches):
                 self.branches.options = list(picture.branches)
             self.branches.value = picture.branch
@@ -50,7 +58,11 @@ class Timeline(Panel):
     def _scrub(self, change: dict[str, float]) -> None:
         picture = self.state.picture
         position = int(change["new"])
-        if not self._showing and position < len(picture.path) and picture.path[position] != picture.step:
+        if self._showing or position >= len(picture.path):
+            return
+        if (
+            picture.path[position] != picture.step or self.state.busy
+        ):  # back to where we are also counts: the latest wish wins
             self.slider.words = _words(picture, position)
             self.state.go_to(picture.path[position])
 
