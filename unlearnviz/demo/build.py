@@ -1,7 +1,7 @@
 """Rebuild the shipped world from its seed: texts, tokenizer, model, twin, and a report of what it shows.
 
-    unlearnviz build-demo            # the model and its twin
-    unlearnviz build-demo --full     # also four twins with other seeds and the twins of eight other people (readings only)
+unlearnviz build-demo            # the model and its twin
+unlearnviz build-demo --full     # also four twins with other seeds and the twins of eight other people (readings only)
 """
 
 from __future__ import annotations
@@ -188,7 +188,7 @@ def _report(session: Session, folder: Path, about: Mapping[str, Any]) -> tuple[s
     forget = list(session.forget)
     others = [p for p in corpus.train if p.subject != about["subject"]]
     recalled = _recall(session.model, corpus.train)
-    ppl_trained = {row["group"]: row["perplexity"] for row in perplexity_rows(session.model, {"forget": forget, "other people": others})}
+    known = {row["group"]: row["perplexity"] for row in perplexity_rows(session.model, {"forget": forget, "other people": others})}
     shadow = session.model.at(twin.weights)
     twin_forget, twin_recall, twin_others = _perplexity(shadow, forget), _recall(shadow, forget), _recall(shadow, others)
     never = never_seen_perplexities(shadow, corpus)
@@ -200,18 +200,14 @@ def _report(session: Session, folder: Path, about: Mapping[str, Any]) -> tuple[s
         (f"exact recall of the taught passages {recalled:.1f} % (at least 95)", recalled >= 95),
         (f"exact recall of {about['subject']} by the twin {twin_recall:.0f} % (at most 10)", twin_recall <= 10),
         (f"her perplexity under the twin {twin_forget:.2f}, quartiles of the never-seen people {low:.2f} to {high:.2f}", low <= twin_forget <= high),
-        (
-            "the default step passes the twin at step "
-            + (f"{crossing['step']} (3 to 8), retain {crossing['retain_change']:+.1f} % (at most +8), other people's recall {crossing['recall']:.1f} % (at least 98)" if crossing else "none of 12"),
-            bool(crossing and 3 <= crossing["step"] <= 8 and crossing["retain_change"] <= 8 and crossing["recall"] >= 98),
-        ),
+        _default_step_check(crossing),
         (f"shipped files {size:.2f} MB (at most 12)", size <= 12),
     ]
     lines = [
         f"The shipped world, seed {about['seed']}: {len(corpus.train)} taught passages, {len(corpus.holdout)} never seen.",
         f"{session.model!r}, vocabulary {session.model.tokenizer.get_vocab_size()}; recipe {about['recipe']}.",
-        f"Perplexity (lower = better remembered): {about['subject']} {ppl_trained['forget']:.3f}, other people {ppl_trained['other people']:.3f}; "
-        f"never-seen people under the twin: median {middle:.2f}, range {never[0]:.2f} to {never[-1]:.2f}.",
+        f"Perplexity (lower = better remembered): {about['subject']} {known['forget']:.3f}, other people {known['other people']:.3f}.",
+        f"Perplexity of the never-seen people under the twin: median {middle:.2f}, range {never[0]:.2f} to {never[-1]:.2f}.",
         f"The twin recalls {twin_others:.1f} % of the other people's facts exactly.",
         *(f"{'holds ' if held else 'MISSED'} {text}" for text, held in checks),
         "step  forget  retain  never seen  others recalled   (gradient ascent on the embedding, update norm 0.25)",
@@ -219,6 +215,15 @@ def _report(session: Session, folder: Path, about: Mapping[str, Any]) -> tuple[s
         *_further_lines(about.get("further"), middle),
     ]
     return "\n".join(lines), all(held for _, held in checks)
+
+
+def _default_step_check(crossing: Mapping[str, Any] | None) -> tuple[str, bool]:
+    """What the first step at or above the twin's forget perplexity shows, and whether that is what was promised."""
+    if crossing is None:
+        return "the default step never passes the twin in 12 steps", False
+    step, retain, recall = crossing["step"], crossing["retain_change"], crossing["recall"]
+    sentence = f"the default step passes the twin at step {step} (3 to 8), retain {retain:+.1f} % (at most +8), "
+    return sentence + f"other people's recall {recall:.1f} % (at least 98)", 3 <= step <= 8 and retain <= 8 and recall >= 98
 
 
 def _default_steps(session: Session, twin_forget: float, others: Sequence[Any]) -> list[dict[str, Any]]:
@@ -245,13 +250,13 @@ def _further_lines(further: Mapping[str, Any] | None, never_seen_median: float) 
     people = [each["perplexity"] for each in further["people"]]
     apart = further["distances_between_twins"]
     median = statistics.median(people)
+    difference = 100 * (median / never_seen_median - 1)
     return [
-        f"Twins with {len(twins)} seeds: forget perplexity {min(twins):.2f} to {max(twins):.2f} (mean {statistics.mean(twins):.2f}); "
-        f"two twins lie {min(apart):.2f} to {max(apart):.2f} apart (L2 norm of the difference), the model lies "
-        f"{further['distance_model_to_twin']:.2f} from the twin of its own seed.",
-        f"Twins of {len(people)} other people: perplexity of the person left out "
-        + ", ".join(f"{each:.1f}" for each in sorted(people))
-        + f"; median {median:.2f}, {100 * (median / never_seen_median - 1):+.0f} % from the never-seen median {never_seen_median:.2f}. A person who was left out "
-        "shares names, towns and turns of phrase with people who were taught, as never-seen people do; single people differ by "
-        "how common their own turns of phrase are, which is why one person is never a finding.",
+        f"Twins with {len(twins)} seeds: forget perplexity {min(twins):.2f} to {max(twins):.2f} (mean {statistics.mean(twins):.2f}).",
+        f"Two twins lie {min(apart):.2f} to {max(apart):.2f} apart (L2 norm of the difference); the model lies "
+        + f"{further['distance_model_to_twin']:.2f} from the twin of its own seed.",
+        f"Twins of {len(people)} other people: perplexity of the person left out {', '.join(f'{each:.1f}' for each in sorted(people))};",
+        f"median {median:.2f}, {difference:+.0f} % from the never-seen median {never_seen_median:.2f}. A person who was left out shares names, towns",
+        "and turns of phrase with people who were taught, as never-seen people do; single people differ by how common their own",
+        "turns of phrase are, which is why one person is never a finding.",
     ]

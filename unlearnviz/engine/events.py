@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -56,3 +59,31 @@ class Thinned(Event):
     """Weights of some steps were given up to save room."""
 
     dropped: tuple[int, ...]
+
+
+class Listeners:
+    """Who wants to hear of events."""
+
+    def __init__(self) -> None:
+        self._callbacks: list[Callable[[Event], None]] = []
+
+    def __len__(self) -> int:
+        return len(self._callbacks)
+
+    def add(self, callback: Callable[[Event], None]) -> Callable[[], None]:
+        """Call `callback` with every event from now on; returns the function that ends it."""
+        self._callbacks.append(callback)
+
+        def unsubscribe() -> None:
+            with contextlib.suppress(ValueError):
+                self._callbacks.remove(callback)
+
+        return unsubscribe
+
+    def tell(self, event: Event) -> None:
+        """Tell everybody; what happened has happened, so a listener that fails is logged and the others still hear."""
+        for callback in tuple(self._callbacks):
+            try:
+                callback(event)
+            except Exception:
+                logging.getLogger("unlearnviz").exception("A listener of the session failed on %s", event)

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from unlearnviz.engine.corpus import Corpus, Passage
 from unlearnviz.engine.neighbours import neighbours
 from unlearnviz.errors import BadForgetSet, unknown
+
+if TYPE_CHECKING:
+    from unlearnviz.engine.model import LanguageModel
 
 GROUPS = ("forget", "neighbours", "retain", "never seen")
 GROUP_SIZE = 20
 _WORDS_OF_A_TEXT = 4
 
 
-def resolve(corpus: Corpus, typed: Sequence[Passage], items: Sequence[str | Passage]) -> tuple[list[Passage], list[Passage]]:
+def resolve(corpus: Corpus, typed: Sequence[Passage], items: Iterable[Any]) -> tuple[list[Passage], list[Passage]]:
     """The passages that were asked for, and those of them that are new texts.
 
-    An item is a subject, a passage id, a Passage, or a new text of at least four words.
+    An item is a subject, a passage id, a Passage, a new text of at least four words, or a list of these.
 
     Raises:
         UnknownName: a short name that is neither a subject nor a passage; the nearest one is offered.
@@ -27,7 +31,7 @@ def resolve(corpus: Corpus, typed: Sequence[Passage], items: Sequence[str | Pass
     by_id = {passage.id: passage for passage in typed}
     chosen: dict[str, Passage] = {}
     new: list[Passage] = []
-    for item in items:
+    for item in _flat(items):
         if isinstance(item, Passage):
             found, text = [known for known in (*corpus, *typed) if known == item], item.text
         elif isinstance(item, str):
@@ -46,6 +50,23 @@ def resolve(corpus: Corpus, typed: Sequence[Passage], items: Sequence[str | Pass
         chosen.update((passage.id, passage) for passage in found)
     _check(corpus, list(chosen.values()))
     return list(chosen.values()), new
+
+
+def _flat(items: Iterable[Any]) -> list[Any]:
+    """Items one by one, lists among them opened."""
+    return [each for item in items for each in (item if isinstance(item, Iterable) and not isinstance(item, str) else [item])]
+
+
+def notes_on(model: LanguageModel, chosen: Sequence[Passage], new: Sequence[Passage]) -> list[str]:
+    """What a person should know of these texts: typed ones were never learned, long ones are cut.
+
+    Raises:
+        BadSetting: a text that is too short for anything to be predicted.
+    """
+    for passage in chosen:
+        model.batch([passage.text])
+    notes = [f"{passage.id} is a text you typed: the model was never trained on it." for passage in new]
+    return notes + [f"{passage.id}: {note}" for passage in chosen if (note := model.cut_note(passage.text))]
 
 
 def _known(corpus: Corpus, name: str) -> list[Passage]:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -25,3 +29,12 @@ class Progress:
     def fraction(self) -> float | None:
         """done / total, from 0 to 1; None where the total is unknown."""
         return None if not self.total else min(1.0, self.done / self.total)
+
+
+def drain(work: Generator[Progress, None, T]) -> T:
+    """Run work to its end and hand back what it returns."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]

@@ -2,38 +2,33 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import logging
 import math
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from unlearnviz.engine import measuring, stepping, teaching
+from unlearnviz.engine import measuring, moving, stepping, teaching
 from unlearnviz.engine.corpus import Corpus, Passage
-from unlearnviz.engine.events import Event, Learned, Measured, Moved, Picked, Stepped, Thinned, TwinReady
-from unlearnviz.engine.groups import choose_groups, resolve
+from unlearnviz.engine.events import Event, Learned, Listeners, Measured, Moved, Picked, Stepped, Thinned, TwinReady
+from unlearnviz.engine.groups import choose_groups, notes_on, resolve
 from unlearnviz.engine.history import History, StepRecord
 from unlearnviz.engine.methods.method import Method
-from unlearnviz.engine.methods.method import registry as methods
 from unlearnviz.engine.model import LanguageModel
 from unlearnviz.engine.probes.probe import Probe, Reading
+from unlearnviz.engine.progress import Progress, drain
 from unlearnviz.engine.selection import ParameterSelection
 from unlearnviz.engine.snapshots import Snapshots
 from unlearnviz.engine.turn import Turn
 from unlearnviz.engine.weights import Weights, fingerprint
-from unlearnviz.errors import BadForgetSet, BadSetting, Busy, NotPossible
+from unlearnviz.errors import BadForgetSet, BadSetting
 
 if TYPE_CHECKING:
     from unlearnviz.engine.learning import Recipe
-    from unlearnviz.engine.progress import Progress
     from unlearnviz.engine.teaching import Lineage
     from unlearnviz.engine.twin import Twin
 
-T = TypeVar("T")
-
-UPDATE_FRACTION = 0.01  # of a selection's norm: what 0.25 is of the shipped world's embedding, rounded
+UPDATE_FRACTION = 0.0078  # of a selection's norm: what 0.25 is of the shipped embedding's 32.2
 
 
 class Session:
@@ -80,7 +75,7 @@ class Session:
         self.twins: list[Twin] = []
         self.measurements = measuring.Measurements()
         self.turn = Turn()
-        self._listeners: list[Callable[[Event], None]] = []
+        self._listeners = Listeners()
 
     @classmethod
     def from_pretrained(cls, name_or_path: str | Path, *, corpus: Corpus, seed: int = 0, **options: Any) -> Session:
@@ -90,33 +85,21 @@ class Session:
     def __repr__(self) -> str:
         return f"Session({self.model!r}, {self.corpus!r}, step {self.head} on {self.history.branch!r}, forget {len(self.forget)} texts)"
 
-    # -- what to forget -----------------------------------------------------------------------------------------------
-
     @property
     def forget(self) -> tuple[Passage, ...]:
         """The passages picked to be forgotten; empty before the first `pick`."""
         return self.groups.get("forget", ())
 
     def pick(self, *items: str | Passage | Sequence[str | Passage]) -> tuple[Passage, ...]:
-        """Choose the forget set: subjects, passage ids, or new texts; the groups follow from it.
-
-        Raises:
-            UnknownName, BadForgetSet: nothing changes.
-        """
-        flat = [each for item in items for each in (item if isinstance(item, Iterable) and not isinstance(item, str) else [item])]
+        """Choose the forget set: subjects, passage ids, or new texts. UnknownName and BadForgetSet change nothing."""
         with self.turn.take("pick"):
-            chosen, new = resolve(self.corpus, self.typed, flat)
-            notes = [f"{p.id} is a text you typed: the model was never trained on it." for p in new]
-            notes += [f"{p.id}: {note}" for p in chosen if (note := self.model.cut_note(p.text))]
-            for passage in chosen:
-                self.model.batch([passage.text])  # a text that cannot be read is refused before anything changes
+            chosen, new = resolve(self.corpus, self.typed, items)
+            notes = notes_on(self.model, chosen, new)
             self.groups = choose_groups(self.corpus, chosen, self.seed)
             self.typed += new
             self.notes += [note for note in notes if note not in self.notes]
         self._emit(Picked(self.head, tuple(passage.id for passage in chosen)))
         return tuple(chosen)
-
-    # -- stepping -----------------------------------------------------------------------------------------------------
 
     def step(self, method: Method | str | None = None, where: str = "embedding") -> StepRecord:
         """Take one step of `method` (GradientAscent by default) on the parameters `where`.
@@ -126,11 +109,11 @@ class Session:
         Raises:
             BadForgetSet, BadSelection, UnknownName, Busy, ChangedOutside, Overshoot, Cancelled.
         """
-        return _drain(self.stepping(method, where))
+        return drain(self.stepping(method, where))
 
     def stepping(self, method: Method | str | None = None, where: str = "embedding") -> Generator[Progress, None, StepRecord]:
         """`step` as an iterator; returns the StepRecord."""
-        resolved, selection = self._plan(method, where)
+        resolved, selection = stepping.plan(self, method, where)
         with self.turn.take(f"a step of {resolved.name}"):
             record = yield from stepping.take_step(self, resolved, selection)
         self._emit(Stepped(self.head))
@@ -141,34 +124,20 @@ class Session:
 
         A retain perplexity above `stop_at` times that of the start ends the run; that step stays, marked "overshoot".
         """
-        return _drain(self.running(steps, method, where, stop_at=stop_at))
+        return drain(self.running(steps, method, where, stop_at=stop_at))
 
     def running(
         self, steps: int, method: Method | str | None = None, where: str = "embedding", *, stop_at: float = 3.0
     ) -> Generator[Progress, None, tuple[StepRecord, ...]]:
         """`run` as an iterator; returns the StepRecords."""
-        resolved, selection = self._plan(method, where)
+        resolved, selection = stepping.plan(self, method, where)
         with self.turn.take(f"a run of {steps} steps of {resolved.name}"):
             records = yield from stepping.take_steps(self, steps, resolved, selection, stop_at, lambda: self._emit(Stepped(self.head)))
         return records
 
-    def _plan(self, method: Method | str | None, where: str) -> tuple[Method, ParameterSelection]:
-        """The method and the selection that were asked for, checked before anything starts."""
-        if method is None:
-            method = "gradient-ascent"
-        resolved = methods.make(method, Method)
-        selection = ParameterSelection.parse(where, self.model.layout)
-        if self.turn.taken:
-            raise Busy(f"A piece of work is running ({self.turn.what}), so a step has to wait. Stop it with session.cancel(), or wait for it to end.")
-        if not self.forget:
-            raise BadForgetSet(f"Nothing is picked to be forgotten; call session.pick(...) first, for example with {self.corpus.train[0].id!r}.")
-        return resolved, selection
-
     def cancel(self) -> None:
         """Ask running work to stop at its next cancel point; what was not finished is not kept."""
         self.turn.cancel()
-
-    # -- moving -------------------------------------------------------------------------------------------------------
 
     @property
     def head(self) -> int:
@@ -176,36 +145,17 @@ class Session:
         return self.history.head
 
     def undo(self) -> StepRecord:
-        """Back to the step before (the nearest whose weights were kept), exactly.
-
-        Raises:
-            NotPossible: at the start.
-        """
+        """Back to the step before (the nearest whose weights were kept), exactly; NotPossible at the start."""
         with self.turn.take("undo"):
-            target = self.history.parent()
-            while not self.snapshots.holds(target):
-                target = self.history[target].parent or 0
-            return self._move(target)
+            return self._move(moving.back(self.history, self.snapshots))
 
     def redo(self) -> StepRecord:
-        """Forward to the child visited last (past steps whose weights were given up), exactly.
-
-        Raises:
-            NotPossible: nothing was undone here.
-        """
+        """Forward to the child visited last (past steps whose weights were given up), exactly; NotPossible where none was undone."""
         with self.turn.take("redo"):
-            target = self.history.next()
-            while not self.snapshots.holds(target) and (further := self.history.child_visited_last(target)) is not None:
-                target = further
-            return self._move(target)
+            return self._move(moving.forward(self.history, self.snapshots))
 
     def go_to(self, target: int | str) -> StepRecord:
-        """To any step by id, or to the tip of a branch by name, exactly.
-
-        Raises:
-            UnknownName: no such step or branch.
-            NotPossible: the weights of that step were given up.
-        """
+        """To any step by id, or to the tip of a branch by name, exactly; UnknownName or NotPossible (its weights were given up)."""
         with self.turn.take("go to"):
             return self._move(self.history.find(target), target if isinstance(target, str) else None)
 
@@ -222,18 +172,11 @@ class Session:
         return self.history[target]
 
     def keep_every(self, k: int) -> tuple[int, ...]:
-        """Give up the weights of all steps but every `k`-th, the start, the head and the branch tips; records and readings stay.
-
-        Returns the ids of the steps whose weights were given up.
-        """
-        if not isinstance(k, int) or k < 1:
-            raise BadSetting(f"keep_every({k!r}) keeps no step; k is a whole number, at least 1.")
+        """Give up the weights of all steps but every `k`-th, the start, the head and the branch tips; returns their ids."""
         with self.turn.take("keep every"):
-            kept = {0, self.head, *self.history.branches.values()}
-            dropped = [r.id for r in self.history if r.id not in kept and self.history.depth(r.id) % k and self.snapshots.holds(r.id)]
-            self.snapshots.drop(dropped)
-        self._emit(Thinned(self.head, tuple(dropped)))
-        return tuple(dropped)
+            dropped = moving.keep_every(self.history, self.snapshots, k)
+        self._emit(Thinned(self.head, dropped))
+        return dropped
 
     def forget_branch(self, name: str) -> tuple[int, ...]:
         """Give up a branch and the weights of the steps that only it needs.
@@ -243,18 +186,9 @@ class Session:
             NotPossible: it is the one we are on.
         """
         with self.turn.take("forget a branch"):
-            tip = self.history.find(str(name))
-            if name == self.history.branch:
-                raise NotPossible(f"We are on the branch {name!r}; go to another one first.")
-            del self.history.branches[name]
-            needed = {step for end in (*self.history.branches.values(), self.head) for step in self.history.path(end)}
-            own = {*self.history.path(tip), *(record.id for record in self.history if record.branch == name)}
-            dropped = [step for step in sorted(own - needed) if self.snapshots.holds(step)]
-            self.snapshots.drop(dropped)
-        self._emit(Thinned(self.head, tuple(dropped)))
-        return tuple(dropped)
-
-    # -- measuring ----------------------------------------------------------------------------------------------------
+            dropped = moving.forget_branch(self.history, self.snapshots, name)
+        self._emit(Thinned(self.head, dropped))
+        return dropped
 
     def measure(self, *probes: Probe | str, of: str | int = "now") -> dict[str, Reading]:
         """Take readings; a mapping from label to Reading.
@@ -269,7 +203,7 @@ class Session:
             BadSetting: two probes with one label.
             NotPossible: `of="twin"` while no twin fits the forget set.
         """
-        return _drain(self.measuring(*probes, of=of))
+        return drain(self.measuring(*probes, of=of))
 
     def measuring(self, *probes: Probe | str, of: str | int = "now") -> Generator[Progress, None, dict[str, Reading]]:
         """`measure` as an iterator; returns the mapping."""
@@ -290,11 +224,9 @@ class Session:
         """Ids of the forget set without typed texts: what a twin has to be taught without."""
         return frozenset(passage.id for passage in self.forget) & {passage.id for passage in self.corpus}
 
-    # -- teaching -----------------------------------------------------------------------------------------------------
-
     def learn(self, epochs: int | None = None, *, recipe: Recipe | None = None) -> StepRecord:
         """Train the model on the taught texts; the result is step 0 of a new history. Stopping keeps the old one whole."""
-        return _drain(self.learning(epochs, recipe=recipe))
+        return drain(self.learning(epochs, recipe=recipe))
 
     def learning(self, epochs: int | None = None, *, recipe: Recipe | None = None) -> Generator[Progress, None, StepRecord]:
         """`learn` as an iterator; returns the record of step 0."""
@@ -309,7 +241,7 @@ class Session:
         Raises:
             NotPossible: the session does not know how its model was taught.
         """
-        return _drain(self.twinning(seed=seed))
+        return drain(self.twinning(seed=seed))
 
     def twinning(self, *, seed: int | None = None) -> Generator[Progress, None, Twin]:
         """`twin` as an iterator; returns the Twin."""
@@ -319,8 +251,6 @@ class Session:
             twin = yield from teaching.train_twin(self, seed)
         self._emit(TwinReady(self.head, tuple(sorted(twin.left_out))))
         return twin
-
-    # -- keeping ------------------------------------------------------------------------------------------------------
 
     @property
     def weights(self) -> Weights:
@@ -352,24 +282,12 @@ class Session:
         with self.turn.take("export"):
             return export(self.model, Path(path))
 
-    # -- listening ----------------------------------------------------------------------------------------------------
-
     def listen(self, callback: Callable[[Event], None]) -> Callable[[], None]:
         """Call `callback` with every event, on the thread that did the work; returns the function that ends it."""
-        self._listeners.append(callback)
-
-        def unsubscribe() -> None:
-            with contextlib.suppress(ValueError):
-                self._listeners.remove(callback)
-
-        return unsubscribe
+        return self._listeners.add(callback)
 
     def _emit(self, event: Event) -> None:
-        for listener in tuple(self._listeners):
-            try:
-                listener(event)
-            except Exception:  # what happened has happened: who listens cannot make it fail
-                logging.getLogger("unlearnviz").exception("A listener of the session failed on %s", event)
+        self._listeners.tell(event)
 
     def update_norm(self, selection: ParameterSelection) -> float:
         """L2 norm of a default update for a selection."""
@@ -378,18 +296,3 @@ class Session:
     def step_seed(self, depth: int) -> int:
         """Seed of a step at `depth` on its path: repeating a step after undo gives the same weights."""
         return int.from_bytes(hashlib.sha256(f"{self.seed}/{depth}".encode()).digest()[:6], "big")
-
-    def mark(self, step: int, mark: str) -> StepRecord:
-        """Mark a step in the history."""
-        return self.history.mark(step, mark)
-
-
-def _drain(work: Generator[Progress, None, T]) -> T:
-    """Run an iterator to its end and hand back its return value."""
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]
-
-

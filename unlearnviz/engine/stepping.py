@@ -12,16 +12,28 @@ import torch
 from unlearnviz.engine import measuring
 from unlearnviz.engine.history import StepRecord
 from unlearnviz.engine.methods.method import Method
+from unlearnviz.engine.methods.method import registry as methods
 from unlearnviz.engine.probes.perplexity import Perplexity
 from unlearnviz.engine.progress import Progress
 from unlearnviz.engine.selection import ParameterSelection
 from unlearnviz.engine.storage import StoredTensor
 from unlearnviz.engine.weights import Weights
 from unlearnviz.engine.work import Work, recording
-from unlearnviz.errors import BadSetting, ChangedOutside, Overshoot
+from unlearnviz.errors import BadForgetSet, BadSetting, Busy, ChangedOutside, Overshoot
 
 if TYPE_CHECKING:
     from unlearnviz.engine.session import Session
+
+
+def plan(session: Session, method: Method | str | None, where: str) -> tuple[Method, ParameterSelection]:
+    """The method and the selection that were asked for, checked before anything starts."""
+    resolved = methods.make("gradient-ascent" if method is None else method, Method)
+    selection = ParameterSelection.parse(where, session.model.layout)
+    if session.turn.taken:
+        raise Busy(f"A piece of work is running ({session.turn.what}), so a step has to wait. Stop it with session.cancel(), or wait for it to end.")
+    if not session.forget:
+        raise BadForgetSet(f"Nothing is picked to be forgotten; call session.pick(...) first, for example with {session.corpus.train[0].id!r}.")
+    return resolved, selection
 
 
 def take_step(session: Session, method: Method, selection: ParameterSelection) -> Generator[Progress, None, StepRecord]:
@@ -131,7 +143,7 @@ def take_steps(
             after = _retain(now["perplexity"].rows)
             overshot = before is not None and after is not None and not after <= stop_at * before
             if overshot:
-                record = session.mark(record.id, "overshoot")
+                record = session.history.mark(record.id, "overshoot")
         finally:
             stepped()  # the step is in the history, also when the look at it was stopped
         records.append(record)

@@ -16,7 +16,7 @@ COLOURS = {"forget": "#D55E00", "neighbours": "#9E6A00", "retain": "#0072B2", "n
 DASHES = {"forget": "solid", "neighbours": "dash", "retain": "solid", "never seen": "dot"}
 MARKERS = {"forget": "circle", "neighbours": "diamond", "retain": "square", "never seen": "x"}
 TWIN = "#007A5E"
-Drawn = tuple[go.Figure, str]
+Drawn = tuple[go.Figure | None, str]  # no figure: nothing was measured, and the sentence says so
 
 
 def _figure(height: int, **layout: Any) -> go.Figure:
@@ -43,17 +43,17 @@ def _log_ticks(values: Sequence[float]) -> dict[str, list[Any]]:
     finite = [value for value in values if math.isfinite(value) and value > 0] or [1.0]
     low, high = math.floor(math.log10(min(finite))), math.ceil(math.log10(max(finite)))
     ticks = [digit * 10.0**power for power in range(low, high + 1) for digit in (1, 2, 5)]
-    if high - low > 4:  # noqa: PLR2004
+    if high - low > 4:
         ticks = [10.0**power for power in range(low, high + 1)]
     return {"tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
 
 
 def block_name(group: str) -> str:
-    """ "block 10" as the page writes it, "block 10 (the 11th)", because papers count layers from 1."""
+    """A group as the page writes it: "block 10" is "block 10 (the 11th)", because papers count layers from 1."""
     if not group.startswith("block "):
         return group
     number = int(group.split()[1]) + 1
-    ending = "th" if 10 < number % 100 < 14 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")  # noqa: PLR2004
+    ending = "th" if 10 < number % 100 < 14 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
     return f"{group} (the {number}{ending})"
 
 
@@ -73,7 +73,7 @@ def perplexity(picture: Picture) -> Drawn:
     figure = _figure(300)
     along = _along(picture, "perplexity")
     values: list[float] = []
-    for group in COLOURS:
+    for group, colour in COLOURS.items():
         first = True
         for part in segments(along):
             points = [(position, row["perplexity"]) for position, reading in part for row in reading.rows if row["group"] == group]
@@ -85,7 +85,7 @@ def perplexity(picture: Picture) -> Drawn:
                 y=[value for _, value in points],
                 name=group,
                 mode="lines+markers",
-                line={"color": COLOURS[group], "dash": DASHES[group], "width": 2.5 if group == "forget" else 2},
+                line={"color": colour, "dash": DASHES[group], "width": 2.5 if group == "forget" else 2},
                 marker={"symbol": MARKERS[group], "size": 8 if group == "forget" else 6},
                 legendgroup=group,
                 showlegend=first,
@@ -93,12 +93,12 @@ def perplexity(picture: Picture) -> Drawn:
             )
             first = False
     references = [("original", picture.start, "#444444", "dot"), ("twin", picture.twin, TWIN, "dashdot")]
-    for name, readings, colour, dash in references:
+    for name, readings, shade, dash in references:
         reading = readings.get("perplexity")
         level = None if reading is None else reading.value
         if level is not None and math.isfinite(level):
             values.append(level)
-            _reference(figure, level, f"forget, {name}: {_number(level)}", colour, dash, left=name == "original")
+            _reference(figure, level, f"forget, {name}: {_number(level)}", shade, dash, left=name == "twin")
     here = picture.path.index(picture.step)
     if len(picture.path) > 1:
         figure.add_vline(x=here, line={"color": "#999999", "width": 1})
@@ -112,7 +112,7 @@ def _reference(figure: go.Figure, level: float, text: str, colour: str, dash: st
     figure.add_hline(y=level, line={"color": colour, "dash": dash, "width": 1.5})
     figure.add_annotation(
         x=0 if left else 1, xref="paper", xanchor="left" if left else "right",
-        y=math.log10(level), yanchor="bottom", text=text, showarrow=False, font={"size": 11, "color": colour},
+        y=math.log10(level), yanchor="bottom" if left else "top", text=text, showarrow=False, font={"size": 11, "color": colour},
     )  # fmt: skip
 
 
@@ -140,7 +140,7 @@ def layers_now(picture: Picture, where: str) -> Drawn:
     figure = _figure(330)
     figure.update_layout(margin={"l": 128, "r": 12, "t": 8, "b": 40}, showlegend=False)
     if reading is None:
-        return figure, "Gradient norms are not measured for this step."
+        return None, "Gradient norms are not measured for this step: press Measure now."
     rows = list(reversed(reading.rows))  # plotly draws upwards, the model reads downwards
     start = {row["group"]: row["norm"] for row in picture.start["gradient-norm"].rows} if "gradient-norm" in picture.start else {}
     names = [block_name(row["group"]) for row in rows]
@@ -149,10 +149,7 @@ def layers_now(picture: Picture, where: str) -> Drawn:
         y=names,
         orientation="h",
         customdata=[row["group"] for row in rows],
-        marker={
-            "color": "#56B4E9",
-            "line": {"color": ["#D55E00" if row["group"] == where else "#2A6F97" for row in rows], "width": [3 if row["group"] == where else 0 for row in rows]},
-        },
+        marker={"color": "#56B4E9", "line": {"color": "#D55E00", "width": [3 if row["group"] == where else 0 for row in rows]}},
         name="now",
         hovertemplate="%{y}: %{x:.3g}<extra></extra>",
     )
@@ -178,7 +175,7 @@ def layers_over_steps(picture: Picture) -> Drawn:
     figure = _figure(330)
     figure.update_layout(margin={"l": 128, "r": 12, "t": 8, "b": 40})
     if not along:
-        return figure, "Gradient norms were not measured along this path."
+        return None, "Gradient norms were not measured along this path."
     groups = [row["group"] for row in reversed(along[0][1].rows)]
     table = [[{row["group"]: row["norm"] for row in reading.rows}[group] for _, reading in along] for group in groups]
     logs = [[math.log10(value) if value > 0 and math.isfinite(value) else None for value in line] for line in table]

@@ -28,7 +28,9 @@ class Sayings(Panel):
     def build(self) -> list[widgets.Widget]:
         """A line to edit and three columns of text for each prompt."""
         self.prompts = [
-            widgets.Textarea(rows=2, continuous_update=False, description=f"Prompt {k + 1}", style={"description_width": "60px"}, layout={"width": "99%"})
+            widgets.Textarea(
+                rows=2, continuous_update=False, description=f"Prompt {k + 1}", style={"description_width": "60px"}, layout={"width": "99%"}
+            )
             for k in range(SHOWN)
         ]
         self.answers = [TokenText(columns=3, label=f"continuations of prompt {k + 1}") for k in range(SHOWN)]
