@@ -254,7 +254,7 @@ def _further_lines(further: Mapping[str, Any] | None, never_seen_median: float) 
     return [
         f"Twins with {len(twins)} seeds: forget perplexity {min(twins):.2f} to {max(twins):.2f} (mean {statistics.mean(twins):.2f}).",
         f"Two twins lie {min(apart):.2f} to {max(apart):.2f} apart (L2 norm of the difference); the model lies "
-        + f"{further['distance_model_to_twin']:.2f} from the twin of its own seed.",
+         f"{further['distance_model_to_twin']:.2f} from the twin of its own seed.",
         f"Twins of {len(people)} other people: perplexity of the person left out {', '.join(f'{each:.1f}' for each in sorted(people))};",
         f"median {median:.2f}, {difference:+.0f} % from the never-seen median {never_seen_median:.2f}. A person who was left out shares names, towns",
         "and turns of phrase with people who were taught, as never-seen people do; single people differ by how common their own",
