@@ -24,7 +24,8 @@ class Controls:
     def __init__(self, cls: type[Any]) -> None:
         self.cls = cls
         self.by_name: dict[str, widgets.Widget] = {}
-        basic, advanced = [], []
+        basic: list[widgets.Widget] = []
+        advanced: list[widgets.Widget] = []
         self._kinds = {each.name: _kind(each) for each in fields(cls)}
         for each in fields(cls):
             if "help" not in each.metadata or (self._kinds[each.name] == "other" and not each.metadata["choices"]):

@@ -48,6 +48,14 @@ def _log_ticks(values: Sequence[float]) -> dict[str, list[Any]]:
     return {"tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
 
 
+def _step_axis(figure: go.Figure, picture: Picture, *, room: int = 1) -> None:
+    """Positions on the path, labelled with the ids of their steps: the two differ on a branch."""
+    last = len(picture.path) - 1
+    shown = range(0, last + 1, max(1, len(picture.path) // 12))
+    ticks = {"tickvals": list(shown), "ticktext": [str(picture.path[k]) for k in shown]}
+    figure.update_xaxes(title="step", range=[-0.5, max(room, last) + 0.5], **ticks)
+
+
 def block_name(group: str) -> str:
     """A group as the page writes it: "block 10" is "block 10 (the 11th)", because papers count layers from 1."""
     if not group.startswith("block "):
@@ -89,7 +97,8 @@ def perplexity(picture: Picture) -> Drawn:
                 marker={"symbol": MARKERS[group], "size": 8 if group == "forget" else 6},
                 legendgroup=group,
                 showlegend=first,
-                hovertemplate=f"{group}: %{{y:.3g}}<br>step %{{x}}<extra></extra>",
+                customdata=[picture.path[position] for position, _ in points],
+                hovertemplate=f"{group}: %{{y:.3g}}<br>step %{{customdata}}<extra></extra>",
             )
             first = False
     references = [("original", picture.start, "#444444", "dot"), ("twin", picture.twin, TWIN, "dashdot")]
@@ -103,7 +112,7 @@ def perplexity(picture: Picture) -> Drawn:
     if len(picture.path) > 1:
         figure.add_vline(x=here, line={"color": "#999999", "width": 1})
     figure.update_yaxes(type="log", title="perplexity (low = remembered)", **_log_ticks(values))
-    figure.update_xaxes(title="step", dtick=max(1, len(picture.path) // 12), range=[-0.3, max(1, len(picture.path) - 1) + 0.3])
+    _step_axis(figure, picture)
     return figure, _perplexity_sentence(picture)
 
 
@@ -161,7 +170,7 @@ def layers_now(picture: Picture, where: str) -> Drawn:
             hovertemplate="%{y} at the start: %{x:.3g}<extra></extra>",
         )
     figure.update_xaxes(title="gradient norm; | = at the start")
-    strongest = max(rows, key=lambda row: row["norm"])
+    strongest = max(rows, key=lambda row: -1.0 if math.isnan(row["norm"]) else row["norm"])
     return figure, (
         f"The forget texts pull hardest at {block_name(strongest['group'])} ({_number(strongest['norm'])} nats per unit "
         f"of weight, root mean square over the texts). "
@@ -177,20 +186,26 @@ def layers_over_steps(picture: Picture) -> Drawn:
     if not along:
         return None, "Gradient norms were not measured along this path."
     groups = [row["group"] for row in reversed(along[0][1].rows)]
-    table = [[{row["group"]: row["norm"] for row in reading.rows}[group] for _, reading in along] for group in groups]
+    norms = {position: {row["group"]: row["norm"] for row in reading.rows} for position, reading in along}
+    columns = range(len(picture.path))  # one per step, blank where nothing was measured
+    table = [[norms.get(position, {}).get(group, math.nan) for position in columns] for group in groups]
     logs = [[math.log10(value) if value > 0 and math.isfinite(value) else None for value in line] for line in table]
     finite = [value for line in logs for value in line if value is not None] or [0.0]
     ticks = list(range(math.floor(min(finite)), math.ceil(max(finite)) + 1))
     figure.add_heatmap(
         z=logs,
-        x=[position for position, _ in along],
+        x=list(columns),
         y=[block_name(group) for group in groups],
-        customdata=[[[group, value] for value in line] for group, line in zip(groups, table, strict=True)],
+        customdata=[
+            [[group, _number(value), step] for value, step in zip(line, picture.path, strict=True)]
+            for group, line in zip(groups, table, strict=True)
+        ],
+        hoverongaps=False,
         colorscale="Cividis",
         colorbar={"title": {"text": "norm"}, "tickvals": ticks, "ticktext": [f"{10.0**tick:g}" for tick in ticks], "thickness": 10},
-        hovertemplate="%{y}<br>step %{x}: %{customdata[1]:.3g}<extra></extra>",
+        hovertemplate="%{y}<br>step %{customdata[2]}: %{customdata[1]}<extra></extra>",
     )
-    figure.update_xaxes(title="step", dtick=max(1, len(picture.path) // 12))
+    _step_axis(figure, picture, room=0)
     return figure, (
         f"Gradient norm of the forget texts in each part of the model at {len(along)} step{'s' if len(along) != 1 else ''}, "
         f"from {_number(10 ** min(finite))} (dark) to {_number(10 ** max(finite))} (light)."
@@ -208,9 +223,10 @@ def drift(picture: Picture) -> Drawn:
             figure.add_scatter(
                 x=[x for x, _ in points], y=[y for _, y in points], name=name, mode="lines+markers",
                 line={"color": colour, "dash": dash}, marker={"symbol": marker, "size": 7},
-                hovertemplate=f"{name}: %{{y:.3g}}<br>step %{{x}}<extra></extra>",
+                customdata=[picture.path[x] for x, _ in points],
+                hovertemplate=f"{name}: %{{y:.3g}}<br>step %{{customdata}}<extra></extra>",
             )
-    figure.update_xaxes(title="step", dtick=max(1, len(picture.path) // 12), range=[-0.3, max(1, len(picture.path) - 1) + 0.3])
+    _step_axis(figure, picture)
     figure.update_yaxes(title="distance (L2 norm)", rangemode="tozero")
     now = picture.now("update-size")
     if now is None:

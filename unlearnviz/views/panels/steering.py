@@ -89,7 +89,7 @@ class Steering(Panel):
 
     def _asked(self) -> Method | None:
         try:
-            return self.controls.value()  # type: ignore[no-any-return]
+            return self.controls.value()
         except UnlearnvizError as error:
             self.state.refused(error)
             return None
