@@ -253,8 +253,8 @@ def _further_lines(further: Mapping[str, Any] | None, never_seen_median: float) 
     difference = 100 * (median / never_seen_median - 1)
     return [
         f"Twins with {len(twins)} seeds: forget perplexity {min(twins):.2f} to {max(twins):.2f} (mean {statistics.mean(twins):.2f}).",
-        f"Two twins lie {min(apart):.2f} to {max(apart):.2f} apart (L2 norm of the difference); the model lies "
-         f"{further['distance_model_to_twin']:.2f} from the twin of its own seed.",
+        f"Two twins lie {min(apart):.2f} to {max(apart):.2f} apart (L2 norm of the difference);",
+        f"the model lies {further['distance_model_to_twin']:.2f} from the twin of its own seed.",
         f"Twins of {len(people)} other people: perplexity of the person left out {', '.join(f'{each:.1f}' for each in sorted(people))};",
         f"median {median:.2f}, {difference:+.0f} % from the never-seen median {never_seen_median:.2f}. A person who was left out shares names, towns",
         "and turns of phrase with people who were taught, as never-seen people do; single people differ by how common their own",
