@@ -1,0 +1,34 @@
+"""What the tests of the views share: one thread, a cache of their own, and registries that forget what a test defined."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from ipywidgets.widgets import widget
+
+from unlearnviz.engine.methods.method import registry as methods
+from unlearnviz.engine.probes.probe import registry as probes
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(tmp_path, monkeypatch):
+    """No test reads or writes the cache of the person who runs it; methods and probes that it defines go with it."""
+    monkeypatch.setenv("UNLEARNVIZ_CACHE", str(tmp_path / "cache"))
+    for registry in (methods, probes):
+        list(registry)
+        monkeypatch.setattr(registry, "_classes", dict(registry._classes))
+
+
+@pytest.fixture
+def living():
+    """A function: the widgets made since the test began that are not closed yet."""
+    before = set(widget._instances)
+    return lambda: [each for key, each in widget._instances.items() if key not in before]
