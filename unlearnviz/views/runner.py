@@ -176,6 +176,15 @@ class _Latest:
             self._due = self._loop.time() + INTERVAL
 
 
+def in_event_loop() -> bool:
+    """Whether this thread runs an event loop: a notebook does, plain Python does not."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
 def seconds_left(progress: Progress) -> float | None:
     """An estimate of the time still to go, if the rest is as fast as what is done; None where that cannot be said."""
     if not progress.fraction or progress.seconds is None:

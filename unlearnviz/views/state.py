@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 import traitlets
 
-from unlearnviz.engine.narration import narrate
-from unlearnviz.engine.probes.generation import Generation
-from unlearnviz.engine.probes.perplexity import Perplexity
-from unlearnviz.engine.probes.probe import Probe, Reading
 from unlearnviz.engine.progress import Progress
 from unlearnviz.errors import UnlearnvizError
 from unlearnviz.views.picture import Picture, take
-from unlearnviz.views.runner import Outcome, Runner
+from unlearnviz.views.readouts import Readouts
+from unlearnviz.views.runner import Outcome, Runner, in_event_loop
 
 if TYPE_CHECKING:
     from unlearnviz.engine.corpus import Passage
     from unlearnviz.engine.methods.method import Method
+    from unlearnviz.engine.probes.probe import Probe
     from unlearnviz.engine.session import Session
 
 T = TypeVar("T")
-
-SLOW = 0.5  # seconds: a probe that keeps taking longer waits to be asked
 
 
 class SessionState(traitlets.HasTraits):
@@ -51,30 +46,23 @@ class SessionState(traitlets.HasTraits):
         super().__init__()
         self.session = session
         self.runner = Runner(self._on_progress, self._on_end)
-        self._probes: dict[str, Probe] = {"perplexity": Perplexity(), "generation": Generation()}
-        self._wanted: dict[str, bool] = {}  # label -> whether a slow probe was switched to live by hand
-        self._start: Mapping[str, Reading] = {}
-        self._twin: Mapping[str, Reading] = {}
+        self._readouts = Readouts(session)
         self._ending = self._inline = False
-        self._slow: tuple[str, ...] = ()  # found slow by the work that runs
-        self._seconds: dict[str, float] = {}  # label -> how long its last run took
-        self._wishes: dict[
-            str, Callable[[], None]
-        ] = {}  # what a slider or a prompt asks for while work runs; of a kind the latest
+        self._wishes: dict[str, Callable[[], None]] = {}  # asked for while work runs; of a kind the latest
         self._fresh: Picture | None = None  # drawn while work runs, when the next report comes
         self._acting = False  # whether what runs changes the session, not only looks at it
         self._failure: BaseException | None = None  # of the last work that a person asked for, or of a panel
-        self._done = self._news = ""  # what was done, and what it did to the readings
+        self._done = ""  # what was done; the readouts say what it did
 
     # -- what is measured ---------------------------------------------------------------------------------------------
 
     def probe(self, probe: Probe) -> None:
         """Measure `probe` after every step; one of the same label is replaced."""
-        self._probes[probe.label or probe.name] = probe
+        self._readouts.put(probe)
 
     def live(self, label: str, *, live: bool) -> None:
         """Switch a slow probe to be measured after every step (and at once where it was not), or only when asked."""
-        self._wanted[label] = live
+        self._readouts.wanted[label] = live
         others = tuple(each for each in self.on_request if each != label)
         self.on_request = others if live else (*others, label)
         if live and self.picture.now(label) is None:
@@ -89,7 +77,7 @@ class SessionState(traitlets.HasTraits):
 
     def open(self) -> None:
         """Take the first picture, and the first readings if something is picked."""
-        self._done = self._news = ""
+        self._done = self._readouts.news = ""
         self._take()
         if self.session.forget:
             self.start("measuring", self._measuring())
@@ -194,7 +182,7 @@ class SessionState(traitlets.HasTraits):
             self.error = self._failure = None
             self._done = ""
         self.busy = title
-        self._inline = not _in_event_loop()
+        self._inline = not in_event_loop()
         self.runner.start(work, title)
         if self._inline:  # plain Python: the work has ended by now
             self._go_on()
@@ -231,43 +219,9 @@ class SessionState(traitlets.HasTraits):
         yield from self._measuring()
 
     def _measuring(self, only: tuple[str, ...] = (), since: int | None = None) -> Generator[Progress, None, None]:
-        """All live probes on the present weights, the start and the twin; readings already taken are not taken again."""
+        """What is to be measured now: all live probes, or only some."""
         self._acting = False
-        if not self.session.forget:
-            self._start, self._twin, self._news = {}, {}, ""
-            return
-        asked = [
-            probe for label, probe in self._probes.items() if label in only or (label not in self.on_request and not only)
-        ]
-        now = yield from self.session.measuring(*asked, of="now")
-        start = yield from self.session.measuring(*asked, of="start")
-        twin: dict[str, Reading] = {}
-        if self.session.active_twin is not None:
-            twin = yield from self.session.measuring(*asked, of="twin")
-        self._start = {**(self._start if only else {}), **start}
-        self._twin = {**(self._twin if only else {}), **twin}
-        self._time(now, twin)
-        if "perplexity" in now:
-            self._news = self._narrate(now["perplexity"], since)
-
-    def _time(self, now: Mapping[str, Reading], twin: Mapping[str, Reading]) -> None:
-        """Note which probes are slow: two runs in a row above the limit, since a first run also warms up."""
-        for label, reading in now.items():
-            before = self._seconds.get(label, twin[label].seconds if label in twin else 0.0)
-            if reading.seconds == self._seconds.get(label):
-                continue  # the same run, looked up again
-            self._seconds[label] = reading.seconds
-            if min(before, reading.seconds) > SLOW and label != "perplexity" and not self._wanted.get(label):
-                self._slow = (*self._slow, label)
-
-    def _narrate(self, now: Reading, since: int | None) -> str:
-        """What happened since a step, or since the parent of the head."""
-        since = self.session.history[self.session.head].parent if since is None else since
-        readings = [] if since is None else self.session.history.readings[since]
-        before = next((each for each in readings if each.label == "perplexity" and each.of == "now"), None)
-        twin = self.session.active_twin
-        sentence = narrate(before, now, self._twin.get("perplexity"), twin.siblings if twin else ())
-        return f"Perplexity: {sentence}"
+        yield from self._readouts.measuring(self.on_request, only, since)
 
     def _on_progress(self, progress: Progress) -> None:
         fresh, self._fresh = self._fresh, None
@@ -284,7 +238,7 @@ class SessionState(traitlets.HasTraits):
             self._wishes.clear()
             if self._acting and moved:  # finished steps were kept: show what they did
                 self._wishes["ask"] = lambda: self.start("measuring", self._measuring(), quiet=True)
-        slow, self._slow = self._slow, ()
+        slow = self._readouts.found_slow()
         self._ending = True
         try:
             self._show_end(outcome, slow)
@@ -311,8 +265,8 @@ class SessionState(traitlets.HasTraits):
         self.picture = self._picture()
 
     def _picture(self) -> Picture:
-        said = " ".join(part for part in (self._done, self._news) if part)
-        return take(self.session, said, self._start, self._twin)
+        said = " ".join(part for part in (self._done, self._readouts.news) if part)
+        return take(self.session, said, self._readouts.start, self._readouts.twin)
 
     def close(self) -> None:
         """Stop what runs and tell nobody any more."""
@@ -342,11 +296,3 @@ def _part(work: Generator[Progress, None, T], done: int, total: int) -> Generato
         return end.value
     finally:
         work.close()
-
-
-def _in_event_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True

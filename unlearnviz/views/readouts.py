@@ -1,0 +1,88 @@
+"""Readouts: what is measured for the page, of the present weights, the start and the twin, and which of it is slow."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Generator, Mapping
+from typing import TYPE_CHECKING
+
+from unlearnviz.engine.narration import narrate
+from unlearnviz.engine.probes.generation import Generation
+from unlearnviz.engine.probes.perplexity import Perplexity
+from unlearnviz.engine.progress import Progress
+
+if TYPE_CHECKING:
+    from unlearnviz.engine.probes.probe import Probe, Reading
+    from unlearnviz.engine.session import Session
+
+SLOW = 0.5  # seconds: a probe that keeps taking longer waits to be asked
+
+
+class Readouts:
+    """The probes of a page and their last readings.
+
+    Attributes:
+        start, twin: label -> the latest reading of the start, and of the twin while one fits the forget set.
+        news: what happened to the perplexities, in one sentence.
+        wanted: label -> whether a person switched this slow probe to live.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.start: Mapping[str, Reading] = {}
+        self.twin: Mapping[str, Reading] = {}
+        self.news = ""
+        self.wanted: dict[str, bool] = {}
+        self._probes: dict[str, Probe] = {"perplexity": Perplexity(), "generation": Generation()}
+        self._seconds: dict[str, float] = {}  # label -> how long its last run took
+        self._slow: tuple[str, ...] = ()
+
+    def put(self, probe: Probe) -> None:
+        """Measure `probe` from now on; one of the same label is replaced."""
+        self._probes[probe.label or probe.name] = probe
+
+    def measuring(self, waiting: Collection[str], only: Collection[str], since: int | None) -> Generator[Progress, None, None]:
+        """All probes but those that wait to be asked, or only some; readings already taken are not taken again.
+
+        Args:
+            waiting: labels of probes that are measured on request.
+            only: labels of the probes that were asked for; empty: all that do not wait.
+            since: the step that the news compares with; None: the parent of the head.
+        """
+        if not self.session.forget:
+            self.start, self.twin, self.news = {}, {}, ""
+            return
+        asked = [probe for label, probe in self._probes.items() if (label in only if only else label not in waiting)]
+        now = yield from self.session.measuring(*asked, of="now")
+        start = yield from self.session.measuring(*asked, of="start")
+        twin: dict[str, Reading] = {}
+        if self.session.active_twin is not None:
+            twin = yield from self.session.measuring(*asked, of="twin")
+        self.start = {**(self.start if only else {}), **start}
+        self.twin = {**(self.twin if only else {}), **twin}
+        self._time(now, twin)
+        if "perplexity" in now:
+            self.news = self._narrate(now["perplexity"], since)
+
+    def found_slow(self) -> tuple[str, ...]:
+        """Labels found slow since this was last asked."""
+        slow, self._slow = self._slow, ()
+        return slow
+
+    def _time(self, now: Mapping[str, Reading], twin: Mapping[str, Reading]) -> None:
+        """Note which probes are slow: two runs in a row above the limit, since a first run also warms up."""
+        for label, reading in now.items():
+            before = self._seconds.get(label, twin[label].seconds if label in twin else 0.0)
+            if reading.seconds == self._seconds.get(label):
+                continue  # the same run, looked up again
+            self._seconds[label] = reading.seconds
+            if min(before, reading.seconds) > SLOW and label != "perplexity" and not self.wanted.get(label):
+                self._slow = (*self._slow, label)
+
+    def _narrate(self, now: Reading, since: int | None) -> str:
+        """What happened since a step, or since the parent of the head."""
+        since = self.session.history[self.session.head].parent if since is None else since
+        readings = [] if since is None else self.session.history.readings[since]
+        before = next((each for each in readings if each.label == "perplexity" and each.of == "now"), None)
+        twin = self.session.active_twin
+        sentence = narrate(before, now, self.twin.get("perplexity"), twin.siblings if twin else ())
+        return f"Perplexity: {sentence}"
