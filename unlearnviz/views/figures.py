@@ -51,9 +51,9 @@ def _log_ticks(values: Sequence[float]) -> dict[str, list[Any]]:
 def _step_axis(figure: go.Figure, picture: Picture, *, room: int = 1) -> None:
     """Positions on the path, labelled with the ids of their steps: the two differ on a branch."""
     last = len(picture.path) - 1
-    shown = range(0, last + 1, max(1, len(picture.path) // 12))
+    shown = range(0, last + 1, 1 + last // 10)
     ticks = {"tickvals": list(shown), "ticktext": [str(picture.path[k]) for k in shown]}
-    figure.update_xaxes(title="step", range=[-0.5, max(room, last) + 0.5], **ticks)
+    figure.update_xaxes(title="step", range=[-0.5, max(room, last) + 0.5], tickangle=0, **ticks)
 
 
 def block_name(group: str) -> str:

@@ -21,18 +21,17 @@ class Readouts:
     """The probes of a page and their last readings.
 
     Attributes:
-        start, twin: label -> the latest reading of the start, and of the twin while one fits the forget set.
         news: what happened to the perplexities, in one sentence.
         wanted: label -> whether a person switched this slow probe to live.
     """
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.start: Mapping[str, Reading] = {}
-        self.twin: Mapping[str, Reading] = {}
         self.news = ""
         self.wanted: dict[str, bool] = {}
         self._probes: dict[str, Probe] = {"perplexity": Perplexity(), "generation": Generation()}
+        self._start: dict[str, Reading] = {}
+        self._twin: dict[str, Reading] = {}
         self._seconds: dict[str, float] = {}  # label -> how long its last run took
         self._slow: tuple[str, ...] = ()
 
@@ -40,7 +39,9 @@ class Readouts:
         """Measure `probe` from now on; one of the same label is replaced."""
         self._probes[probe.label or probe.name] = probe
 
-    def measuring(self, waiting: Collection[str], only: Collection[str], since: int | None) -> Generator[Progress, None, None]:
+    def measuring(
+        self, waiting: Collection[str], only: Collection[str], since: int | None
+    ) -> Generator[Progress, None, None]:
         """All probes but those that wait to be asked, or only some; readings already taken are not taken again.
 
         Args:
@@ -49,7 +50,7 @@ class Readouts:
             since: the step that the news compares with; None: the parent of the head.
         """
         if not self.session.forget:
-            self.start, self.twin, self.news = {}, {}, ""
+            self.news = ""
             return
         asked = [probe for label, probe in self._probes.items() if (label in only if only else label not in waiting)]
         now = yield from self.session.measuring(*asked, of="now")
@@ -57,11 +58,23 @@ class Readouts:
         twin: dict[str, Reading] = {}
         if self.session.active_twin is not None:
             twin = yield from self.session.measuring(*asked, of="twin")
-        self.start = {**(self.start if only else {}), **start}
-        self.twin = {**(self.twin if only else {}), **twin}
+        self._start.update(start)
+        self._twin.update(twin)
         self._time(now, twin)
         if "perplexity" in now:
             self.news = self._narrate(now["perplexity"], since)
+
+    def references(self) -> tuple[Mapping[str, Reading], Mapping[str, Reading]]:
+        """Label -> reading of the start, and of the twin: those that were taken on the present groups of texts."""
+        groups = {group: tuple(passage.id for passage in members) for group, members in self.session.groups.items()}
+        start = {label: reading for label, reading in self._start.items() if reading.passages == groups}
+        if self.session.active_twin is None:
+            return start, {}
+        return start, {label: reading for label, reading in self._twin.items() if reading.passages == groups}
+
+    def clear(self) -> None:
+        """Forget the references: the model was taught anew."""
+        self._start, self._twin = {}, {}
 
     def found_slow(self) -> tuple[str, ...]:
         """Labels found slow since this was last asked."""
@@ -84,5 +97,5 @@ class Readouts:
         readings = [] if since is None else self.session.history.readings[since]
         before = next((each for each in readings if each.label == "perplexity" and each.of == "now"), None)
         twin = self.session.active_twin
-        sentence = narrate(before, now, self.twin.get("perplexity"), twin.siblings if twin else ())
+        sentence = narrate(before, now, self.references()[1].get("perplexity"), twin.siblings if twin else ())
         return f"Perplexity: {sentence}"

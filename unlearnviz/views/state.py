@@ -127,6 +127,7 @@ class SessionState(traitlets.HasTraits):
 
         def work() -> Iterator[Progress]:
             yield from self.session.learning(epochs)
+            self._readouts.clear()
             self._done = "The model has learned the texts; a new history starts here."
             yield from self._measuring()
 
@@ -137,6 +138,7 @@ class SessionState(traitlets.HasTraits):
 
         def work() -> Iterator[Progress]:
             yield from self.session.twinning()
+            self._readouts.clear()
             self._done = "The twin is ready: it never saw the texts to forget."
             yield from self._measuring()
 
@@ -266,7 +268,7 @@ class SessionState(traitlets.HasTraits):
 
     def _picture(self) -> Picture:
         said = " ".join(part for part in (self._done, self._readouts.news) if part)
-        return take(self.session, said, self._readouts.start, self._readouts.twin)
+        return take(self.session, said, *self._readouts.references())
 
     def close(self) -> None:
         """Stop what runs and tell nobody any more."""
