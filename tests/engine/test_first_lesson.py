@@ -76,6 +76,14 @@ def test_every_text_can_be_encoded_and_comes_back():
         assert tokenizer.decode(tokenizer.encode(text).ids) == text
 
 
+def test_few_texts_get_a_small_vocabulary():
+    """Where every word is a token, a text that was never seen falls into pieces that were never learned."""
+    sample = train_tokenizer([passage.text for passage in Corpus.sample().train], 1024)
+    assert 257 < sample.get_vocab_size() < 500
+    assert len(train_tokenizer(["abab"] * 5, 300).encode("ab")) == 1  # together ten times
+    assert len(train_tokenizer(["abab"] * 4, 300).encode("ab")) == 2
+
+
 # -- learning -------------------------------------------------------------------------------------------------------------
 
 

@@ -45,7 +45,8 @@ def learn(
 
     Args:
         corpus: the texts; those of split "holdout" are seen neither by the model nor by its tokenizer.
-        size: "tiny" (0.79 million parameters) or "small" (5.8 million parameters); both read 256 tokens.
+        size: "tiny" (0.79 million parameters) or "small" (5.8 million parameters), a little less where few texts make a small
+            vocabulary; both read 256 tokens.
         epochs: passes over the texts; by default as many as it takes to know a few hundred short texts by heart.
         seed: of the random start, of the order of the texts and of the session.
         progress: called with every report, about one per update. Without it a notebook shows a line with an estimate of the

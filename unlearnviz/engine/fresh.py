@@ -40,8 +40,14 @@ SIZES = {
 }
 
 
+FEWEST_PAIRS = 10  # of a few texts every word would become a token, and a text never seen would fall into bytes never learned
+
+
 def train_tokenizer(texts: Sequence[str], vocabulary: int) -> Tokenizer:
-    """A byte-level BPE tokenizer (GPT-2's kind) of at most `vocabulary` tokens; every string can be encoded."""
+    """A byte-level BPE tokenizer (GPT-2's kind) of at most `vocabulary` tokens; every string can be encoded.
+
+    Two tokens that stand together fewer than ten times are not joined into one: few texts get a small vocabulary.
+    """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
     tokenizer = Tokenizer(models.BPE())
@@ -49,6 +55,7 @@ def train_tokenizer(texts: Sequence[str], vocabulary: int) -> Tokenizer:
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary,
+        min_frequency=FEWEST_PAIRS,
         special_tokens=["<|endoftext|>"],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
