@@ -25,9 +25,10 @@ class ForgetSet(Panel):
     column, order = 0, 0
 
     def build(self) -> list[widgets.Widget]:
-        """Picked texts, search, results, and a box for a new text."""
+        """What is picked, what is worth knowing about these texts, search, results, and a box for a new text."""
         corpus = self.state.session.corpus
         self.count = Sentence()
+        self.notes = Sentence()
         self.picked = PassageList(
             label="Picked to be forgotten", empty="Nothing yet: add a text below.", height=330, on_toggle=self._toggle
         )
@@ -62,6 +63,7 @@ class ForgetSet(Panel):
         self.person.observe(self._list, "value")
         return [
             self.count,
+            self.notes,
             self.picked,
             self.search,
             self.person,
@@ -77,6 +79,9 @@ class ForgetSet(Panel):
         people = list(dict.fromkeys(p.subject for p in picture.forget if p.subject))
         about = f" about {people[0]}" if len(people) == 1 else f" about {len(people)} people" if people else ""
         self.count.text = f"{len(picture.forget)} text{'s' if len(picture.forget) != 1 else ''} to forget{about}."
+        self.notes.text = f"Note: {picture.notes[-1]}" if picture.notes else ""
+        self.notes.details = "\n".join(picture.notes) if len(picture.notes) > 1 else ""
+        self.notes.layout.display = None if picture.notes else "none"
         values = picture.now("perplexity")
         forget = next((row for row in values.rows if row["group"] == "forget"), None) if values is not None else None
         per_text: dict[str, float] = forget["per_text"] if forget else {}

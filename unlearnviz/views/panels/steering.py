@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
 
+from unlearnviz.engine.familiarity import Familiarity, familiarity
+from unlearnviz.engine.learning import Recipe
 from unlearnviz.engine.methods.method import registry
 from unlearnviz.errors import UnlearnvizError
 from unlearnviz.views.controls import WIDE, Controls, button, close_all
 from unlearnviz.views.panels.panel import Panel
+from unlearnviz.views.sentence import Sentence
 
 if TYPE_CHECKING:
     from unlearnviz.engine.methods.method import Method
@@ -23,7 +26,8 @@ class Steering(Panel):
     column, order = 1, 0
 
     def build(self) -> list[widgets.Widget]:
-        """Method, its settings, where; Step, Run, Stop, Undo, Redo, Start again; Learn and Train the twin."""
+        """Whether the model knows the texts; Step, Run, Stop, Undo, Redo, Start again; Learn, Train the twin; method and where."""
+        self.advice = Sentence()
         self.method = widgets.Dropdown(
             description="method", options=list(registry), value="gradient-ascent", style=WIDE, layout={"width": "97%"}
         )
@@ -49,23 +53,36 @@ class Steering(Panel):
         self.again = button(
             "Start again", lambda: self.state.go_to(0), tooltip="Back to the start; every step stays in the history"
         )
-        self.learn = button("Learn", self.state.learn, tooltip="Teach the model its texts; a new history starts")
+        self.learn = button(
+            "Learn",
+            lambda: self.state.learn(self.epochs.value),
+            tooltip="Teach the model its texts; a new history starts, and the steps taken so far are given up",
+        )
+        self.epochs = widgets.BoundedIntText(
+            value=Recipe().epochs,
+            min=1,
+            max=10_000,
+            description="passes",
+            tooltip="How often Learn goes over all the texts",
+            style={"description_width": "48px"},
+            layout={"width": "125px"},
+        )
         self.twin = button(
             "Train the twin", self.state.train_twin, tooltip="Retrain without the forget texts: what forgotten means"
         )
-        self.advice = widgets.Label()
         row = {"flex_flow": "row wrap"}
         self._choose()
         self.method.observe(self._choose, "value")
         self.where.observe(self._place, "value")
         self.state.observe(self._placed, "where")
         return [
+            self.advice,
             widgets.HBox([self.step, self.run, self.count, self.stop], layout=row),
-            widgets.HBox([self.undo, self.redo, self.again, self.learn, self.twin], layout=row),
+            widgets.HBox([self.undo, self.redo, self.again], layout=row),
+            widgets.HBox([self.learn, self.epochs, self.twin], layout=row),
             self.method,
             self.where,
             self.settings,
-            self.advice,
         ]
 
     def _places(self) -> list[str]:
@@ -105,8 +122,11 @@ class Steering(Panel):
             self.state.run(self.count.value, method)
 
     def show(self, picture: Picture) -> None:
-        """Which buttons make sense now."""
-        self._picture = picture
+        """Whether the model knows the texts, and which buttons make sense now."""
+        known = _known(picture)
+        # of texts that it knows this is worth a line at the start only: later steps are there to undo it
+        self.advice.text = "" if known.knows and picture.step else known.sentence
+        self.learn.button_style = "primary" if known.knows is False else ""
         self.enable(idle=not self.state.busy)
 
     def enable(self, *, idle: bool) -> None:
@@ -124,3 +144,13 @@ class Steering(Panel):
         """Also stop watching the place."""
         self.state.unobserve(self._placed, "where")
         super().close()
+
+
+def _known(picture: Picture) -> Familiarity:
+    """Whether the model knew the texts at the start, as far as that was measured."""
+    if picture.forget and all(passage.extra.get("typed") for passage in picture.forget):
+        return Familiarity(None, "You typed these texts: the model was never taught them, and Learn does not teach them.")
+    reading = picture.start.get("perplexity")
+    if picture.forget and reading is None:
+        return Familiarity(None, "")
+    return familiarity(reading.rows if reading is not None else ())
