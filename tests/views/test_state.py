@@ -16,6 +16,7 @@ from unlearnviz.engine.methods.method import Method
 from unlearnviz.engine.probes.generation import Generation
 from unlearnviz.engine.probes.gradient_norm import GradientNorm
 from unlearnviz.engine.probes.perplexity import Perplexity
+from unlearnviz.engine.probes.probe import Probe
 from unlearnviz.engine.progress import Progress
 from unlearnviz.errors import BadForgetSet, BadSelection, UnknownName
 from unlearnviz.views import readouts as module
@@ -257,8 +258,7 @@ def test_stop_in_the_middle_of_a_step_keeps_nothing_of_it(gate):
         await state.idle()
         before = worlds.state(state.session)
         state.step(gate())
-        while not gate.reached.is_set():
-            await asyncio.sleep(0)
+        assert await asyncio.to_thread(gate.reached.wait, 30)
         state.stop()
         gate.opened.set()
         await state.idle()
@@ -340,13 +340,7 @@ def test_a_panel_that_cannot_draw_is_said_and_raised():
         state = opened()
         await state.idle()
 
-        def broken(_change):
-            try:
-                raise ValueError("no ink")
-            except ValueError as error:
-                state.failed(error)
-
-        state.observe(broken, "picture")
+        state.observe(lambda _: state.failed(ValueError("no ink")), "picture")
         state.step(STEP)
         with pytest.raises(ValueError, match="no ink"):
             await state.idle()
@@ -370,6 +364,7 @@ def test_a_probe_that_is_slow_twice_waits_to_be_asked_and_can_be_switched_back(m
     assert state.picture.now("generation") is not None
     state.step(STEP)
     assert state.picture.now("generation") is None
+    assert state.picture.start["generation"] is not None  # what does not change stays in view
     assert state.picture.now("perplexity") is not None
     said = state.picture.sentence
     state.ask("generation")
@@ -431,6 +426,19 @@ def test_a_twin_comes_and_goes_with_its_forget_set():
     assert state.picture.twin["perplexity"].of == "twin"
 
 
+def test_a_pick_that_is_stopped_shows_no_reference_of_the_texts_before():
+    async def main():
+        state = opened()
+        await state.idle()
+        state.pick(["Tom Lindqvist"])
+        state.session.listen(lambda _: state.stop())  # as soon as it is picked
+        await state.idle()
+        assert {passage.subject for passage in state.picture.forget} == {"Tom Lindqvist"}
+        assert dict(state.picture.start) == {}
+
+    in_a_loop(main)
+
+
 def test_learning_begins_a_new_history():
     state = opened()
     state.step(STEP)
@@ -455,4 +463,28 @@ def test_a_closed_state_tells_nobody_any_more(gate):
         assert told == []
         assert len(state.session.history) == 1
 
+    in_a_loop(main)
+
+
+def test_a_stop_while_a_run_measures_leaves_the_last_step_measured_too():
+    @dataclass(frozen=True)
+    class Halting(Probe):
+        unit = direction = "none"
+
+        def measure(self, model, corpus, view):
+            if view.step == 2:
+                state.stop()
+            return self.reading(0.0, [])
+
+    async def main():
+        await state.idle()
+        state.probe(Halting())
+        state.probe(GradientNorm())
+        state.run(50, STEP)
+        await state.idle()
+        assert state.session.head == 2
+        assert state.picture.now("gradient-norm") is not None
+        assert state.picture.sentence.startswith("Stopped; ")
+
+    state = opened()
     in_a_loop(main)

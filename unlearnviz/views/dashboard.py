@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
 from unlearnviz.engine.progress import Progress
 from unlearnviz.views.controls import close_all
+from unlearnviz.views.frame import Frame
 from unlearnviz.views.panels import all_panels
 from unlearnviz.views.runner import seconds_left
 from unlearnviz.views.sentence import Sentence
@@ -17,8 +17,6 @@ from unlearnviz.views.state import SessionState
 
 if TYPE_CHECKING:
     from unlearnviz.engine.session import Session
-
-_STYLE = "<style>" + (Path(__file__).parent / "dashboard.css").read_text("utf-8") + "</style>"
 
 
 class Dashboard(widgets.VBox):
@@ -39,9 +37,7 @@ class Dashboard(widgets.VBox):
         self.panels = [cls(self.state) for cls in all_panels()]
         columns = [widgets.VBox([p.widget for p in self.panels if p.column == column]) for column in range(3)]
         head = widgets.HBox([self.bar, self.working], layout={"flex_flow": "row wrap", "min_height": "30px"})
-        super().__init__(
-            [widgets.HTML(_STYLE), self.sentence, self.error, head, widgets.Box(columns).add_class("uv-columns")]
-        )
+        super().__init__([Frame(), self.sentence, self.error, head, widgets.Box(columns).add_class("uv-columns")])
         self.add_class("uv-dashboard")
         self._closed = False
         self.state.observe(self._on_picture, "picture")

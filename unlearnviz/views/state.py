@@ -222,7 +222,7 @@ class SessionState(traitlets.HasTraits):
 
     def _measuring(self, only: tuple[str, ...] = (), since: int | None = None) -> Generator[Progress, None, None]:
         """What is to be measured now: all live probes, or only some."""
-        self._acting = False
+        self._acting = since is not None  # a run goes on
         yield from self._readouts.measuring(self.on_request, only, since)
 
     def _on_progress(self, progress: Progress) -> None:

@@ -1,0 +1,430 @@
+"""The dashboard over the shipped world, with real clicks and keys: one page in JupyterLab for all scenarios, one in Voila.
+
+The tests of a page build on each other's history (more steps, another pick), not on exact numbers. A label of the test
+beside the dashboard tells what the kernel holds, so that conditions are waited for and never slept for.
+"""
+
+import json
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import write_notebook
+from tests.browser.visit import WAIT, Visit
+
+pytestmark = pytest.mark.browser
+expect.set_options(timeout=WAIT)
+
+HOSTILE = "<img src=x onerror=alert(1)>"
+CHARTS = 4
+OPEN = """
+import json, ipywidgets
+import unlearnviz as uv
+from unlearnviz.views import readouts
+readouts.SLOW = 600  # nothing is on request here, however slow the computer
+session = uv.demo()
+"""
+SHOW = """
+def watched(dashboard):
+    "What the kernel holds, as a label of the page: told whenever work has ended and whenever the place changes."
+    said, ends = ipywidgets.Label(layout={"width": "200px"}).add_class("said"), []
+
+    def tell(change):
+        state, head = dashboard.state, dashboard.state.session.head
+        if change["name"] == "busy":
+            ends.append(state.busy)
+        said.value = json.dumps({
+            "ends": ends.count(""), "busy": state.busy, "where": state.where, "head": head,
+            "steps": len(state.session.history), "forget": [p.id for p in state.session.forget],
+            "weights": "" if state.busy else state.session.fingerprint()[:12],
+            "groups": str({name: [p.id for p in members] for name, members in state.session.groups.items()}),
+        })
+
+    dashboard.state.observe(tell, ["busy", "where"])
+    tell({"name": "where"})
+    return said
+
+dashboard = uv.Dashboard(session)
+ipywidgets.VBox([dashboard, watched(dashboard)])
+"""
+
+
+LATENCY = """() => {
+  const stop = [...document.querySelectorAll("button.jupyter-button")].find((each) => each.textContent.trim() === "Stop");
+  stop.addEventListener("click", () => { window.uvStop = performance.now(); }, true);
+  new MutationObserver(() => {
+    if (window.uvStop && !window.uvStopped && stop.disabled) window.uvStopped = performance.now();
+  }).observe(stop, { attributes: true, attributeFilter: ["disabled"] });
+}"""
+
+
+class Page:
+    """The dashboard in a Visit."""
+
+    def __init__(self, there):
+        self.there, self.page = there, there.page
+        self.root = there.page.locator(".uv-dashboard").first
+        self.sentence = self.root.locator("[role=status][aria-live=polite]").first
+        self.alert = self.root.locator("[role=alert]")
+
+    def panel(self, title):
+        return self.root.locator(".uv-panel", has=self.page.locator(".uv-heading", has_text=title))
+
+    def button(self, text):
+        return self.root.get_by_role("button", name=text, exact=True)
+
+    def kernel(self):
+        return json.loads(self.page.locator(".said").first.text_content())
+
+    def after(self, act):
+        """Do something; wait until work that it began has ended and nothing runs; what the kernel holds then."""
+        before = self.kernel()["ends"]
+        act()
+        self.there.until(
+            "n => { const said = JSON.parse(document.querySelector('.said').textContent); return said.ends > n && !said.busy; }",
+            before,
+        )
+        return self.kernel()
+
+    def drawn(self):
+        """How often each chart was drawn."""
+        return [
+            int(each) for each in self.root.locator(".uv-chart").evaluate_all("all => all.map((each) => each.dataset.drawn)")
+        ]
+
+    def badges(self):
+        return self.panel("Forget set").locator(".uv-picked .uv-badge").all_text_contents()
+
+    def type(self, label, text):
+        """Write into a field of Steering and leave it."""
+        field = self.panel("Steering").get_by_label(label, exact=True)
+        field.fill(text)
+        field.press("Tab")
+
+    def shot(self, path, width=1280):
+        """A picture of the whole dashboard."""
+        size = self.page.viewport_size
+        self.page.set_viewport_size({"width": width, "height": 2600})
+        self.root.screenshot(path=str(path))
+        self.page.set_viewport_size(size)
+
+
+def answer(dialog, dialogs):
+    """Leaving the page is allowed; no other dialog is expected."""
+    if dialog.type == "beforeunload":
+        dialog.accept()
+    else:
+        dialogs.append(dialog.message)
+        dialog.dismiss()
+
+
+@pytest.fixture(scope="module")
+def page(chromium, lab_server, lab_home):
+    """The dashboard in JupyterLab, opened once."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 1000})
+    there = Visit(context.new_page())
+    there.dialogs = []
+    there.page.on("dialog", lambda dialog: answer(dialog, there.dialogs))
+    write_notebook(lab_home / "notebooks" / "dashboard.ipynb", [OPEN, SHOW])
+    there.open_lab(lab_server, "dashboard.ipynb")
+    there.run_all()
+    there.page.wait_for_selector(".said")
+    yield Page(there)
+    context.close()
+
+
+def fits(page):
+    """What is cut off or makes the dashboard scroll sideways, as text."""
+    return page.page.evaluate("""() => {
+      const wide = (each) => each.scrollWidth > each.clientWidth + 1;
+      const root = document.querySelector(".uv-dashboard");
+      const found = [root, ...root.querySelectorAll(".uv-columns, .uv-panel, .widget-hbox, button")].filter(wide);
+      return found.map((each) => `${each.tagName}.${each.className}: ${each.textContent.slice(0, 60)}`);
+    }""")
+
+
+def nothing_was_obeyed(page):
+    return page.page.locator(".uv-dashboard img").count() == 0 and page.there.dialogs == []
+
+
+def test_everything_is_drawn_after_the_cell(page, tmp_path):
+    page.there.charts_drawn(CHARTS)
+    expect(page.sentence).to_contain_text("Perplexity: forget")
+    page.there.until("!JSON.parse(document.querySelector('.said').textContent).busy")
+    assert len(page.badges()) == len(page.kernel()["forget"])
+    page.shot(tmp_path / "start.png")
+    assert fits(page) == []
+
+
+def test_a_step_moves_the_sentence_the_charts_and_the_numbers_of_the_texts(page):
+    said, drawn, badges = page.sentence.text_content(), page.drawn(), page.badges()
+    held = page.after(page.button("Step").click)
+    assert (held["head"], held["steps"]) == (1, 2)
+    expect(page.sentence).not_to_have_text(said)
+    expect(page.sentence).to_contain_text("\N{RIGHTWARDS ARROW}")
+    page.there.until(
+        "before => [...document.querySelectorAll('.uv-dashboard .uv-chart')].every((each, k) => each.dataset.drawn > before[k])",
+        drawn,
+    )
+    assert page.badges() != badges
+    expect(page.panel("Timeline").locator("output")).to_contain_text("step 1, 1 of 1 on this path")
+    expect(page.button("Redo")).to_be_disabled()
+
+
+def test_undo_redo_and_start_again_restore_weights_exactly(page):
+    one = page.kernel()
+    two = page.after(page.button("Step").click)
+    assert page.after(page.button("Undo").click)["weights"] == one["weights"]
+    expect(page.sentence).to_contain_text("Undone: this is step 1.")
+    assert page.after(page.button("Redo").click)["weights"] == two["weights"]
+    start = page.after(page.button("Start again").click)
+    assert (start["head"], start["steps"]) == (0, 3)
+    expect(page.button("Undo")).to_be_disabled()
+    expect(page.button("Start again")).to_be_disabled()
+    page.after(page.button("Redo").click)
+    assert page.after(page.button("Redo").click)["weights"] == two["weights"]
+
+
+def test_a_double_click_makes_one_step(page):
+    before = page.kernel()
+    held = page.after(page.button("Step").dblclick)
+    assert (held["head"], held["steps"]) == (before["head"] + 1, before["steps"] + 1)
+    assert page.after(page.button("Undo").click)["steps"] == held["steps"]  # and no second one came later
+    page.after(page.button("Redo").click)
+
+
+def test_tab_reaches_step_and_enter_presses_it(page):
+    before = page.kernel()
+    page.panel("Neighbours").locator("button.jupyter-button").last.focus()
+    for _ in range(3):
+        page.page.keyboard.press("Tab")
+        if page.page.evaluate("document.activeElement.textContent.trim()") == "Step":
+            break
+    held = page.after(lambda: page.page.keyboard.press("Enter"))
+    assert held["head"] == before["head"] + 1
+
+
+def test_stop_keeps_the_finished_steps_of_a_run_and_nothing_of_the_others(page, record_property):
+    before = page.kernel()
+    steps = page.panel("Steering").get_by_label("steps")
+    steps.fill("20")
+    steps.press("Tab")
+    page.page.evaluate(LATENCY)
+
+    def run_and_stop():
+        page.button("Run").click()
+        expect(page.sentence).to_contain_text("Step 2 of 20.")
+        expect(page.root.get_by_text("Working: 20 steps of gradient-ascent")).to_be_visible()
+        page.button("Stop").click()
+
+    held = page.after(run_and_stop)
+    milliseconds = page.there.until("window.uvStopped - window.uvStop || false")
+    record_property("stop_milliseconds", round(milliseconds))
+    print(f"Stop took effect after {milliseconds:.0f} ms")
+    assert 2 <= held["head"] - before["head"] < 20
+    assert held["steps"] - before["steps"] == held["head"] - before["head"]
+    expect(page.sentence).to_contain_text("Stopped; the unfinished part was not kept.")
+    expect(page.panel("Layers").locator(".uv-chart-summary").first).to_contain_text("The forget texts pull hardest")
+    page.after(page.button("Undo").click)
+    assert page.after(page.button("Redo").click)["weights"] == held["weights"]
+    for name in ("Step", "Run", "Undo"):
+        expect(page.button(name)).to_be_enabled()
+    expect(page.button("Stop")).to_be_disabled()
+
+
+def test_scrubbing_by_keyboard_takes_weights_and_panels_along(page):
+    here, badges = page.kernel(), page.badges()
+    slider = page.panel("Timeline").locator("input[type=range]")
+    slider.focus()
+    held = page.after(lambda: slider.press("ArrowLeft"))
+    assert held["head"] == here["head"] - 1
+    expect(page.sentence).to_contain_text(f"Moved: this is step {held['head']}.")
+    page.there.until(
+        "before => JSON.stringify(before) !== JSON.stringify([...document.querySelectorAll('.uv-picked .uv-badge')].map((each) => each.textContent))",
+        badges,
+    )
+    assert page.after(lambda: slider.press("Home"))["head"] == 0
+    expect(page.panel("Timeline").locator("output")).to_contain_text("step 0, 0 of")
+    for _ in range(here["head"] + 1):
+        slider.press("ArrowRight")  # faster than they are followed
+    page.there.until(
+        "head => { const s = JSON.parse(document.querySelector('.said').textContent); return s.head === head && !s.busy; }",
+        here["head"],
+    )
+    assert page.kernel()["weights"] == here["weights"]
+    assert page.kernel()["steps"] == here["steps"]
+    expect(slider).to_have_value(str(here["head"]))
+
+
+def test_keys_that_are_pressed_in_the_dashboard_stay_there(page):
+    cells, method = page.page.locator(".jp-Cell").count(), page.panel("Steering").get_by_label("method")
+    first = method.input_value()
+    method.focus()
+    method.press("ArrowDown")
+    expect(method).not_to_have_value(first)
+    method.press("ArrowUp")
+    expect(method).to_have_value(first)
+    page.button("Step").focus()
+    for key in ("a", "b", "d", "d", "ArrowDown", "x"):  # each a command of JupyterLab's notebook
+        page.page.keyboard.press(key)
+    expect(page.button("Step")).to_be_focused()
+    assert page.page.locator(".jp-Cell").count() == cells
+
+
+def test_a_text_is_searched_added_and_taken_out_again(page):
+    before = page.kernel()
+    panel = page.panel("Forget set")
+    results = panel.get_by_role("list", name="Texts the model was taught")
+    text = results.locator(".uv-passage-text").nth(2).text_content()
+    panel.get_by_label("Search").fill(text)
+    expect(results.locator("li")).to_have_count(1)
+    held = page.after(lambda: panel.get_by_role("button", name=f"Add: {text}").click())
+    assert held["forget"][:-1] == before["forget"]
+    expect(panel.locator(".uv-picked", has_text=text)).to_have_count(1)
+    expect(panel.locator(".uv-sentence").first).to_contain_text(f"{len(held['forget'])} texts to forget about 2 people.")
+    held = page.after(lambda: panel.get_by_role("button", name=f"Take out: {text}").click())
+    assert held["forget"] == before["forget"]
+    assert held["groups"] == before["groups"]
+    panel.get_by_label("Search").fill("")
+    expect(results.locator("li")).to_have_count(40)
+
+
+def test_another_person_has_no_twin_and_the_page_says_so(page, tmp_path):
+    panel = page.panel("Forget set")
+    person = panel.get_by_label("Person")
+    mine = "Mara Okafor"
+    other = next(each for each in person.locator("option").all_text_contents() if each not in ("everyone", mine))
+    person.select_option(other)
+    page.after(page.button("Pick this person").click)
+    expect(panel.locator(".uv-sentence").first).to_contain_text(f"about {other}.")
+    expect(page.sentence).not_to_contain_text("twin")
+    expect(page.panel("Perplexity").locator(".uv-chart-summary")).to_contain_text("No twin was trained without these texts")
+    expect(page.panel("Drift").locator(".uv-chart-summary")).to_contain_text("there is no twin")
+    expect(page.panel("What it says now").get_by_text("(no twin for these texts)").first).to_be_visible()
+    page.shot(tmp_path / "other.png")
+    person.select_option(mine)
+    page.after(page.button("Pick this person").click)
+    expect(page.sentence).to_contain_text("the twin (")
+
+
+def test_a_typed_text_is_shown_and_asked_as_text(page):
+    panel, typed = page.panel("Forget set"), f"{HOSTILE} Mara Okafor was seen on the moon"
+    page.panel("Forget set").get_by_label("New text").fill("two words")
+    page.after(page.button("Add this text").click)
+    expect(page.alert).to_contain_text("No subject or passage named 'two words'.")
+    expect(panel.get_by_label("New text")).to_have_value("two words")  # to be mended
+    panel.get_by_label("New text").fill(typed)
+    held = page.after(page.button("Add this text").click)
+    assert held["forget"][-1].startswith("typed-")
+    expect(page.alert).to_be_empty()
+    expect(panel.get_by_label("New text")).to_have_value("")
+    expect(panel.locator(".uv-picked .uv-passage-text").last).to_have_text(typed)
+    page.after(lambda: panel.get_by_role("button", name=f"Take out: {typed}").click())
+    assert nothing_was_obeyed(page)
+
+
+def test_an_edited_prompt_is_answered(page):
+    panel = page.panel("What it says now")
+    prompt, answer = panel.get_by_label("Prompt 2"), panel.locator(".uv-tokens").nth(1)
+    before, held = answer.text_content(), page.kernel()
+    prompt.fill(f"{HOSTILE} The teacher asked")
+    after = page.after(lambda: prompt.press("Tab"))
+    expect(answer).not_to_have_text(before)
+    cells = answer.locator(".uv-tokens-text")
+    expect(cells).to_have_count(3)
+    assert all(text.strip() for text in cells.all_text_contents())
+    assert {**after, "ends": 0} == {**held, "ends": 0}
+    assert nothing_was_obeyed(page)
+
+
+def test_a_click_on_a_bar_chooses_the_place_of_the_next_step(page):
+    panel = page.panel("Layers")
+    panel.locator(".uv-chart").first.scroll_into_view_if_needed()
+    panel.locator(".uv-chart").first.locator(".barlayer .point path").nth(3).click(force=True)
+    page.there.until("JSON.parse(document.querySelector('.said').textContent).where !== 'embedding'")
+    where = page.kernel()["where"]
+    expect(page.panel("Steering").get_by_label("where")).to_have_value(where)
+    held = page.after(page.button("Step").click)
+    expect(page.panel("Timeline").locator("output")).to_contain_text(f"one update of {where}, to forget")
+    page.after(page.button("Undo").click)
+    page.type("where", "embedding")
+    page.there.until("JSON.parse(document.querySelector('.said').textContent).where === 'embedding'")
+    assert held["where"] == where
+
+
+def test_a_mistake_is_one_sentence_and_changes_nothing(page):
+    before = page.kernel()
+    page.type("where", "blok 1")
+    held = page.after(page.button("Step").click)
+    expect(page.alert).to_contain_text("Selection 'blok 1' matches none of this model's")
+    assert {**held, "ends": 0, "where": ""} == {**before, "ends": 0, "where": ""}
+    page.type("where", "embedding")
+    for written, said in [
+        ("fast", "is not a number; write for example 0.25"),
+        ("-1", "is out of range; allowed is above 0"),
+        ("nan", "is not a finite number"),
+    ]:
+        page.type("learning rate", written)
+        page.button("Step").click()
+        expect(page.alert).to_contain_text(said)
+    page.type("learning rate", "")
+    page.type("update norm", "0,1")
+    held = page.after(page.button("Step").click)
+    expect(page.alert).to_be_empty()
+    assert held["steps"] == before["steps"] + 1
+    page.type("update norm", "")
+
+
+def test_the_threshold_changes_the_list_and_no_group(page):
+    panel, before = page.panel("Neighbours"), page.kernel()
+    said, rows = panel.locator(".uv-sentence").text_content(), panel.locator("li").count()
+    panel.locator("input[type=range]").focus()
+    panel.locator("input[type=range]").press("End")
+    expect(panel.locator(".uv-sentence")).not_to_have_text(said)
+    expect(panel.locator("li")).not_to_have_count(rows)
+    expect(panel.locator("output")).to_contain_text("100 of 100")
+    panel.locator("input[type=range]").press("Home")
+    expect(panel.locator("li")).to_have_count(40)
+    assert page.kernel() == before
+
+
+def test_at_twice_the_zoom_the_columns_stack_and_everything_works(page, tmp_path):
+    page.page.set_viewport_size({"width": 640, "height": 900})
+    page.there.until(
+        "new Set([...document.querySelectorAll('.uv-columns > *')].map((each) => each.getBoundingClientRect().left)).size === 1"
+    )
+    assert fits(page) == []
+    page.after(page.button("Step").click)
+    page.shot(tmp_path / "narrow.png", width=640)
+    page.page.set_viewport_size({"width": 1280, "height": 1000})
+    page.there.until(
+        "new Set([...document.querySelectorAll('.uv-columns > *')].map((each) => each.getBoundingClientRect().left)).size === 3"
+    )
+
+
+def test_a_reload_shows_the_present_state(page):
+    said, badges, held = page.sentence.text_content(), page.badges(), page.kernel()
+    page.there.save()
+    page.page.reload()
+    page.page.wait_for_selector(".said")
+    page.there.charts_drawn(CHARTS)
+    expect(page.sentence).to_have_text(said)
+    assert page.kernel() == held
+    expect(page.panel("Forget set").locator(".uv-picked .uv-badge")).to_have_text(badges)
+    after = page.after(page.button("Step").click)
+    assert after["head"] == held["steps"]
+    expect(page.sentence).not_to_have_text(said)
+
+
+def test_nothing_serious_stands_against_its_accessibility_and_nothing_went_wrong(page, tmp_path):
+    page.panel("Steering").get_by_text("Advanced").click()
+    expect(page.panel("Steering").get_by_label("batch size")).to_be_visible()
+    page.panel("Perplexity").get_by_text("Show the numbers").click()
+    page.shot(tmp_path / "end.png")
+    passes, grave = page.there.axe(".uv-dashboard")
+    assert passes > 0
+    assert grave == []
+    assert fits(page) == []
+    assert page.there.external == []
+    assert page.there.errors == []
+    assert page.there.dialogs == []
