@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from unlearnviz.engine.generation import Continuation
 
 TOKENS_PER_BATCH = 1200  # measured best on CPU for 20-token texts; larger batches only feed the allocator
+LARGE = 2**22  # entries of an embedding whose gradients are worth some care
 LOGITS_PER_BATCH = 2**24  # a vocabulary of 50,000 words has 64 MiB of logits for 334 tokens, and the loss takes that several times
 
 
@@ -227,6 +228,8 @@ class LanguageModel:
         before = {name: parameter.requires_grad for name, parameter in self.parameters.items()}
         tied = self.parameters[self.layout.input_embedding]
         head = self.module.get_output_embeddings()
+        lookup = self.module.get_input_embeddings()
+        as_table = getattr(lookup, "sparse", None)
         selected: dict[str, torch.Tensor]
         try:
             for name, parameter in self.parameters.items():
@@ -238,11 +241,15 @@ class LanguageModel:
                 if use == "output":
                     tied.requires_grad_(False)
                     selected[self.layout.input_embedding] = other
+            elif as_table is False and self.layout.tied and self.layout.input_embedding in selected and tied.numel() > LARGE:
+                lookup.sparse = True  # its few rows are added to the head's gradient, instead of a second full matrix
             with self.quiet():
                 yield selected
         finally:
             if self.layout.tied:
                 head.weight = tied
+            if as_table is not None:
+                lookup.sparse = as_table
             for name, parameter in self.parameters.items():
                 parameter.requires_grad_(before[name])
                 parameter.grad = None

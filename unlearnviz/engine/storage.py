@@ -15,6 +15,7 @@ from unlearnviz.errors import BadSetting, NotPossible
 
 DEFAULT_MEMORY = 128 * 2**20
 DEFAULT_DISK = 4 * 2**30
+LARGE = 2**24  # bytes of a value that is better written than copied and then written
 _BITS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
@@ -104,10 +105,12 @@ class TensorStore:
     def secure(self, stored: StoredTensor) -> None:
         """Give a live value a private copy, before the parameter is edited."""
         if stored.is_live:
-            assert stored.tensor is not None
-            stored.tensor = stored.tensor.clone()
             stored.is_live = False
-            self._hold(stored)
+            try:
+                self._hold_copy(stored)
+            except NotPossible:
+                stored.is_live = True
+                raise
 
     @torch.inference_mode(mode=False)
     def put(self, tensor: torch.Tensor, *, rows_over: StoredTensor | None = None) -> StoredTensor:
@@ -117,8 +120,8 @@ class TensorStore:
             if stored is not None:
                 self._hold(stored)
                 return stored
-        stored = StoredTensor(tensor=tensor.detach().clone())
-        self._hold(stored)
+        stored = StoredTensor(tensor=tensor.detach())
+        self._hold_copy(stored)
         return stored
 
     def adopt(self, tensor: torch.Tensor) -> StoredTensor:
@@ -144,6 +147,20 @@ class TensorStore:
         stored.visited = next(self._clock)
         self._held[id(stored)] = stored
         self.memory_bytes += stored.bytes_in_memory
+
+    def _hold_copy(self, stored: StoredTensor) -> None:
+        """Hold a value whose tensor somebody will edit: a copy of it, or, where even alone it is over the memory budget, its file."""
+        assert stored.tensor is not None
+        if stored.bytes_in_memory <= max(self.memory_budget, LARGE):
+            stored.tensor = stored.tensor.clone()
+            self._hold(stored)
+            return
+        self._hold(stored)
+        try:
+            self._spill(stored)
+        except BaseException:
+            self.discard([stored])
+            raise
 
     def fit(self) -> None:
         """Move the least recently visited values to disk until the memory budget holds.

@@ -65,7 +65,7 @@ class Work:
         names = list(self.parameters)
         found = torch.autograd.grad(loss, [self.parameters[name] for name in names], allow_unused=True)
         return {
-            name: torch.zeros_like(self.parameters[name]) if gradient is None else gradient.detach()
+            name: torch.zeros_like(self.parameters[name]) if gradient is None else gradient.detach().to_dense()
             for name, gradient in zip(names, found, strict=True)
         }
 
