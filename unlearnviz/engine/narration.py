@@ -24,11 +24,11 @@ def narrate(before: Reading | None, now: Reading, twin: Reading | None = None, s
     parts = []
     for group, value in _by_group(now).items():
         if not same_texts or group not in old:
-            part = f"{group} {value:.3g}"
-        elif abs(value / old[group] - 1) < UNCHANGED:
-            part = f"{group} unchanged ({value:.3g})"
+            part = f"{group} {number(value)}"
+        elif value == old[group] or abs(value / old[group] - 1) < UNCHANGED:
+            part = f"{group} unchanged ({number(value)})"
         else:
-            part = f"{group} {old[group]:.3g} \N{RIGHTWARDS ARROW} {value:.3g}"
+            part = f"{group} {number(old[group])} \N{RIGHTWARDS ARROW} {number(value)}"
         if group == "forget":
             part += _against_twin(value, _by_group(twin).get("forget"), siblings)
         parts.append(part)
@@ -42,7 +42,12 @@ def _against_twin(value: float, twin: float | None, siblings: Sequence[float]) -
     if siblings:
         low, high = min(low, *siblings), max(high, *siblings)
     place = "as the twin" if low <= value <= high else "still below the twin" if value < low else "past the twin"
-    return f", {place} ({twin:.3g})"
+    return f", {place} ({number(twin)})"
+
+
+def number(value: float) -> str:
+    """Three significant digits, thousands in full ("1,050"), and no powers of ten below a million."""
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
 
 
 def _by_group(reading: Reading | None) -> dict[str, float]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from unlearnviz.engine.narration import number
 from unlearnviz.engine.probes.probe import Reading
 from unlearnviz.views.picture import Picture
 
@@ -33,11 +34,6 @@ def _figure(height: int, **layout: Any) -> go.Figure:
     return figure
 
 
-def _number(value: float) -> str:
-    """Three significant digits; infinity and nan said as such."""
-    return f"{value:.3g}" if math.isfinite(value) else str(value)
-
-
 def _log_ticks(values: Sequence[float]) -> dict[str, list[Any]]:
     """Tick values 1, 2, 5, 10, 20 ... that cover the values, with plain labels."""
     finite = [value for value in values if math.isfinite(value) and value > 0] or [1.0]
@@ -60,9 +56,9 @@ def block_name(group: str) -> str:
     """A group as the page writes it: "block 10" is "block 10 (the 11th)", because papers count layers from 1."""
     if not group.startswith("block "):
         return group
-    number = int(group.split()[1]) + 1
-    ending = "th" if 10 < number % 100 < 14 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    return f"{group} (the {number}{ending})"
+    nth = int(group.split()[1]) + 1
+    ending = "th" if 10 < nth % 100 < 14 else {1: "st", 2: "nd", 3: "rd"}.get(nth % 10, "th")
+    return f"{group} (the {nth}{ending})"
 
 
 def segments(readings: Sequence[tuple[int, Reading]]) -> list[list[tuple[int, Reading]]]:
@@ -107,7 +103,7 @@ def perplexity(picture: Picture) -> Drawn:
         level = None if reading is None else reading.value
         if level is not None and math.isfinite(level):
             values.append(level)
-            _reference(figure, level, f"forget, {name}: {_number(level)}", shade, dash, left=name == "twin")
+            _reference(figure, level, f"forget, {name}: {number(level)}", shade, dash, left=name == "twin")
     here = picture.path.index(picture.step)
     if len(picture.path) > 1:
         figure.add_vline(x=here, line={"color": "#999999", "width": 1})
@@ -129,9 +125,9 @@ def _perplexity_sentence(picture: Picture) -> str:
     now, twin = picture.now("perplexity"), picture.twin.get("perplexity")
     if now is None:
         return "Pick texts to forget, and their perplexity appears here."
-    said = ", ".join(f"{row['group']} {_number(row['perplexity'])}" for row in now.rows)
+    said = ", ".join(f"{row['group']} {number(row['perplexity'])}" for row in now.rows)
     if twin is not None and twin.value is not None:
-        aim = f"Aim for the twin, which never saw the forget texts: {_number(twin.value)}."
+        aim = f"Aim for the twin, which never saw the forget texts: {number(twin.value)}."
     else:
         aim = "No twin was trained without these texts; compare with the never-seen texts."
     return f"Perplexity at step {picture.step}, lower = better remembered: {said}. {aim}"
@@ -172,7 +168,7 @@ def layers_now(picture: Picture, where: str) -> Drawn:
     figure.update_xaxes(title="gradient norm; | = at the start")
     strongest = max(rows, key=lambda row: -1.0 if math.isnan(row["norm"]) else row["norm"])
     return figure, (
-        f"The forget texts pull hardest at {block_name(strongest['group'])} ({_number(strongest['norm'])} nats per unit "
+        f"The forget texts pull hardest at {block_name(strongest['group'])} ({number(strongest['norm'])} nats per unit "
         f"of weight, root mean square over the texts). "
         f"A long bar is a place where a small change moves these texts most. Click one to make it the place of the next step."
     )
@@ -197,7 +193,7 @@ def layers_over_steps(picture: Picture) -> Drawn:
         x=list(columns),
         y=[block_name(group) for group in groups],
         customdata=[
-            [[group, _number(value), step] for value, step in zip(line, picture.path, strict=True)]
+            [[group, number(value), step] for value, step in zip(line, picture.path, strict=True)]
             for group, line in zip(groups, table, strict=True)
         ],
         hoverongaps=False,
@@ -208,7 +204,7 @@ def layers_over_steps(picture: Picture) -> Drawn:
     _step_axis(figure, picture, room=0)
     return figure, (
         f"Gradient norm of the forget texts in each part of the model at {len(along)} step{'s' if len(along) != 1 else ''}, "
-        f"from {_number(10 ** min(finite))} (dark) to {_number(10 ** max(finite))} (light)."
+        f"from {number(10 ** min(finite))} (dark) to {number(10 ** max(finite))} (light)."
     )
 
 
@@ -232,10 +228,10 @@ def drift(picture: Picture) -> Drawn:
     if now is None:
         return figure, "The distance from the start appears here."
     whole = now.rows[-1]
-    moved = f"All weights together have moved {_number(whole['from_start'])} from the start (L2 norm of the difference)"
+    moved = f"All weights together have moved {number(whole['from_start'])} from the start (L2 norm of the difference)"
     if whole["to_twin"] is None:
         return figure, moved + "; there is no twin to measure the distance to."
     return figure, (
-        f"{moved} and are {_number(whole['to_twin'])} from the twin. A step is tiny against the way to the twin: unlearning makes the "
+        f"{moved} and are {number(whole['to_twin'])} from the twin. A step is tiny against the way to the twin: unlearning makes the "
         "model behave like the twin, it does not become the twin."
     )

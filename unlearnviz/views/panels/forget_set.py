@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
+from unlearnviz.engine.narration import number
 from unlearnviz.views.controls import button
 from unlearnviz.views.panels.panel import Panel
 from unlearnviz.views.passages import PassageList
@@ -90,7 +91,7 @@ class ForgetSet(Panel):
                 "id": p.id,
                 "text": p.text,
                 "subject": p.subject,
-                "badge": f"{per_text[p.id]:.3g}" if p.id in per_text else "",
+                "badge": number(per_text[p.id]) if p.id in per_text else "",
                 "picked": True,
             }
             for p in picture.forget
