@@ -60,7 +60,7 @@ def test_a_character_of_several_tokens_is_shown_once():
 
 
 def test_a_leading_space_belongs_to_the_word_after_it():
-    tokenizer = train_tokenizer(["the cat and the dog"] * 5, 300)
+    tokenizer = train_tokenizer(["the cat and the dog"] * 20, 300)
     model = LanguageModel(families.module("GPT-2", tied=True, vocabulary=300), tokenizer)
     assert model.tokens("the cat") == ["the", " cat"]
 
@@ -93,7 +93,7 @@ def test_a_model_without_a_limit_reads_2048():
 
 @pytest.mark.parametrize("space", ["before", "after"])
 def test_the_token_in_which_a_fact_begins(space):
-    tokenizer = train_tokenizer(["Mara was born in Lund ."] * 5, 300)
+    tokenizer = train_tokenizer(["Mara was born in Lund ."] * 20, 300)
     model = LanguageModel(families.module("GPT-2", tied=True, vocabulary=300), tokenizer)
     prompt = "Mara was born in" if space == "after" else "Mara was born in "
     passage = Passage("p", "Mara was born in Lund .", answer_start=len(prompt))
