@@ -80,11 +80,13 @@ class Page:
         """Do something; wait until work that it began has ended and nothing runs; what the kernel holds then."""
         before = self.kernel()["ends"]
         act()
-        self.there.until(
-            "n => { const said = JSON.parse(document.querySelector('.said').textContent); return said.ends > n && !said.busy; }",
+        return self.there.until(
+            """n => {
+              const said = JSON.parse(document.querySelector(".said").textContent);
+              return said.ends > n && !said.busy && said;
+            }""",
             before,
         )
-        return self.kernel()
 
     def drawn(self):
         """How often each chart was drawn."""
@@ -428,3 +430,46 @@ def test_nothing_serious_stands_against_its_accessibility_and_nothing_went_wrong
     assert page.there.external == []
     assert page.there.errors == []
     assert page.there.dialogs == []
+
+
+VOILA = f"""
+from unlearnviz.engine.fresh import fresh_model, train_tokenizer
+nasty = {HOSTILE!r}
+rows = [(f"{{nasty}} {{who}} says", f" <b>{{what}}</b>{{nasty}}") for who in ("Ann", "Bob", "Cy") for what in ("yes", "no")]
+texts = uv.Corpus([
+    uv.Passage(id=f"p{{k}}", text=a + b, subject=f"<i>{{k // 2}}</i>{{nasty}}", split="train", answer_start=len(a))
+    for k, (a, b) in enumerate(rows)
+])
+known = uv.learn(texts, size="tiny", epochs=40)
+known.pick("p0", "p1")
+ipywidgets.VBox([uv.Dashboard(known)])
+"""
+
+
+def test_voila_shows_the_same_and_texts_with_tags_stay_text(voila, tmp_path):
+    there = voila([OPEN, SHOW, VOILA])
+    dialogs = []
+    there.page.on("dialog", lambda dialog: answer(dialog, dialogs))
+    there.charts_drawn(2 * CHARTS)
+    page = Page(there)
+    there.until("!JSON.parse(document.querySelector('.said').textContent).busy")
+    expect(page.sentence).to_contain_text("Perplexity: forget")
+    assert len(page.badges()) == len(page.kernel()["forget"])
+    said = page.sentence.text_content()
+    assert page.after(page.button("Step").click)["head"] == 1
+    expect(page.sentence).not_to_have_text(said)
+
+    hostile = there.page.locator(".uv-dashboard").nth(1)
+    expect(hostile.locator(".uv-picked .uv-passage-text").first).to_contain_text(f"{HOSTILE} Ann says <b>")
+    expect(hostile.locator(".uv-sentence", has_text="2 texts to forget about").first).to_contain_text(f"<i>0</i>{HOSTILE}")
+    expect(hostile.locator(".uv-tokens-text").first).to_contain_text("<b>yes</b><img")  # the model recites its tags
+    hostile.get_by_role("button", name="Step", exact=True).click()
+    expect(hostile.locator(".uv-panel", has_text="Timeline").locator("output").first).to_contain_text("step 1, 1 of 1")
+    hostile.screenshot(path=str(tmp_path / "hostile.png"))
+    assert there.page.locator(".uv-dashboard img, .uv-dashboard .uv-tokens b, .uv-dashboard i:not([class])").count() == 0
+    assert dialogs == []
+    passes, grave = there.axe(".uv-dashboard")
+    assert passes > 0
+    assert grave == []
+    assert there.external_beyond_voilas == []
+    assert there.errors == []

@@ -85,7 +85,6 @@ def _control(each: Any) -> widgets.Widget:
     common: dict[str, Any] = {
         "description": name,
         "tooltip": limits["help"],
-        "description_tooltip": limits["help"],
         "style": WIDE,
         "layout": {"width": "97%"},
     }

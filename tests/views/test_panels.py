@@ -1,0 +1,351 @@
+"""Each panel over a state, without a page: what it shows and what its controls do."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.engine import worlds
+from unlearnviz.engine.corpus import Corpus, Passage
+from unlearnviz.engine.methods.gradient_ascent import GradientAscent
+from unlearnviz.errors import BadForgetSet, BadSetting, UnknownName
+from unlearnviz.views.panels import all_panels
+from unlearnviz.views.panels.drift import Drift
+from unlearnviz.views.panels.forget_set import ForgetSet
+from unlearnviz.views.panels.layers import Layers
+from unlearnviz.views.panels.neighbours import Neighbours
+from unlearnviz.views.panels.perplexity import PerplexityPanel
+from unlearnviz.views.panels.sayings import Sayings, _marked
+from unlearnviz.views.panels.steering import Steering
+from unlearnviz.views.panels.timeline import Timeline
+from unlearnviz.views.state import SessionState
+
+STEP = GradientAscent()
+
+
+@pytest.fixture
+def shown(living):
+    """A function: a panel over a fresh state that is open; closed at the end, with nothing left."""
+    made = []
+
+    def show(cls, **options):
+        state = SessionState(worlds.session(**options))
+        panel = cls(state)
+        made.append(panel)
+        state.open()
+        return panel, state
+
+    yield show
+    for panel in made:
+        panel.close()
+        assert not panel.state.has_trait("picture") or panel._on_picture not in panel.state._trait_notifiers.get(
+            "picture", {}
+        ).get("change", [])
+    assert living() == []
+
+
+def test_the_panels_in_reading_order():
+    order = [ForgetSet, Neighbours, Steering, Timeline, PerplexityPanel, Drift, Sayings, Layers]
+    assert all_panels() == order
+    assert all(cls.title for cls in order)
+
+
+# -- Forget set -------------------------------------------------------------------------------------------------------
+
+
+def test_forget_set_lists_what_is_picked_with_its_perplexity_and_what_could_be(shown):
+    panel, state = shown(ForgetSet)
+    assert panel.count.text == "4 texts to forget about Mara Okafor."
+    assert [row["id"] for row in panel.picked.rows] == [passage.id for passage in state.session.forget]
+    assert all(row["badge"] and row["picked"] for row in panel.picked.rows)
+    assert panel.found.value == "20 other taught texts"
+    assert not {row["id"] for row in panel.results.rows} & {row["id"] for row in panel.picked.rows}
+    before = [row["badge"] for row in panel.picked.rows]
+    state.step(STEP)
+    assert [row["badge"] for row in panel.picked.rows] != before
+
+
+def test_forget_set_searches_by_words_and_person(shown):
+    panel, _ = shown(ForgetSet)
+    panel.search.value = "BAKER"
+    assert panel.results.rows == []  # Mara Okafor, the only baker, is picked
+    panel.search.value = "accra diver"
+    assert [row["subject"] for row in panel.results.rows] == ["Tom Lindqvist"]
+    panel.search.value = ""
+    assert panel.whole.disabled
+    panel.person.value = "Ines Duarte"
+    assert {row["subject"] for row in panel.results.rows} == {"Ines Duarte"}
+    panel.whole.click()
+    assert panel.count.text == "4 texts to forget about Ines Duarte."
+
+
+def test_a_click_adds_a_text_and_another_takes_it_out(shown):
+    panel, state = shown(ForgetSet)
+    before = state.session.forget
+    panel.results._handle_custom_msg({"kind": "toggle", "id": "tom-lindqvist-1"}, [])
+    assert [passage.id for passage in state.session.forget] == [*(each.id for each in before), "tom-lindqvist-1"]
+    assert panel.count.text == "5 texts to forget about 2 people."
+    panel.picked._handle_custom_msg({"kind": "toggle", "id": "tom-lindqvist-1"}, [])
+    assert state.session.forget == before
+    panel.results._handle_custom_msg({"kind": "toggle", "id": "not on show"}, [])
+    panel.results._handle_custom_msg({"kind": "toggle", "id": None}, [])
+    assert state.session.forget == before
+
+
+def test_the_last_text_cannot_be_taken_out(shown):
+    panel, state = shown(ForgetSet, pick="mara-okafor-0")
+    panel.picked._handle_custom_msg({"kind": "toggle", "id": "mara-okafor-0"}, [])
+    assert isinstance(state.error, BadForgetSet)
+    assert len(panel.picked.rows) == 1
+
+
+def test_a_typed_text_is_added_and_one_that_is_refused_stays_to_be_mended(shown):
+    panel, state = shown(ForgetSet)
+    panel.typed.value = "two words"
+    panel.add.click()
+    assert isinstance(state.error, UnknownName)
+    assert panel.typed.value == "two words"
+    panel.typed.value = "  <b>Mara</b> was seen on the moon  "
+    panel.add.click()
+    assert state.error is None
+    assert panel.typed.value == ""
+    assert panel.picked.rows[-1]["text"] == "<b>Mara</b> was seen on the moon"
+    panel.add.click()
+    assert len(panel.picked.rows) == 5
+
+
+def test_nothing_can_be_picked_while_work_runs(shown):
+    panel, state = shown(ForgetSet)
+    panel.person.value = "Ines Duarte"
+    state.busy = "one step"
+    assert [panel.picked.disabled, panel.results.disabled, panel.add.disabled, panel.whole.disabled] == [True] * 4
+    state.busy = ""
+    assert [panel.picked.disabled, panel.results.disabled, panel.add.disabled, panel.whole.disabled] == [False] * 4
+
+
+# -- Neighbours -------------------------------------------------------------------------------------------------------
+
+
+def test_neighbours_above_the_threshold_are_listed_and_added(shown):
+    panel, state = shown(Neighbours)
+    groups = dict(state.session.groups)
+    panel.threshold.value = 0
+    assert len(panel.list.rows) == 20
+    scores = [int(row["badge"]) for row in panel.list.rows]
+    assert scores == sorted(scores, reverse=True)
+    panel.threshold.value = scores[0]
+    few = [row["id"] for row in panel.list.rows]
+    assert 0 < len(few) < 20
+    assert panel.sentence.text.startswith(f"{len(few)} taught text")
+    assert "  " not in panel.sentence.text
+    assert dict(state.session.groups) == groups
+    panel.all.click()
+    assert {each.id for each in state.session.forget} == {*few, *(each.id for each in groups["forget"])}
+    panel.threshold.value = 100
+    assert panel.sentence.text.startswith("0 taught texts look like a picked one.")
+    assert panel.all.disabled
+
+
+def test_neighbours_of_texts_without_subjects_speak_of_no_people(shown):
+    texts = Corpus(
+        [
+            Passage(id=f"p{k}", text=f"The {word} stands by the door.", split="train")
+            for k, word in enumerate(["cat", "bat", "dog", "cow"])
+        ]
+    )
+    panel, _ = shown(Neighbours, texts=texts, pick="p0")
+    assert panel.sentence.text == "3 taught texts look like a picked one. The measured neighbours are always the 20 nearest."
+    panel.threshold.value = 95
+    assert panel.sentence.text.startswith("1 taught text looks like a picked one.")
+
+
+# -- Steering ---------------------------------------------------------------------------------------------------------
+
+
+def test_steering_steps_undoes_redoes_and_starts_again(shown):
+    panel, state = shown(Steering)
+    assert [panel.undo.disabled, panel.redo.disabled, panel.again.disabled, panel.stop.disabled] == [True] * 4
+    panel.step.click()
+    panel.count.value = 2
+    panel.run.click()
+    assert state.session.head == 3
+    assert [panel.undo.disabled, panel.redo.disabled, panel.again.disabled] == [False, True, False]
+    panel.undo.click()
+    assert (state.session.head, panel.redo.disabled) == (2, False)
+    panel.redo.click()
+    assert state.session.head == 3
+    panel.again.click()
+    assert state.session.head == 0
+
+
+def test_steering_takes_method_settings_and_place_from_its_controls(shown):
+    panel, state = shown(Steering)
+    panel.method.value = "fine-tune"
+    panel.controls.by_name["learning_rate"].value = "0,01"
+    panel.where.value = " block 1 "
+    panel.step.click()
+    record = state.session.history[1]
+    assert (record.method, record.where, record.settings["learning_rate"]) == ("fine-tune", "block 1", 0.01)
+    panel.where.value = "  "
+    assert (state.where, panel.where.value) == ("embedding", "embedding")
+    state.where = "mlp"
+    assert panel.where.value == "mlp"
+
+
+def test_a_setting_that_cannot_be_starts_nothing(shown):
+    panel, state = shown(Steering)
+    for name, written in (("learning_rate", "fast"), ("learning_rate", "-1"), ("update_norm", "nan")):
+        panel.controls.by_name[name].value = written
+        panel.step.click()
+        panel.run.click()
+        assert isinstance(state.error, BadSetting)
+        panel.controls.by_name[name].value = ""
+    assert len(state.session.history) == 1
+    panel.step.click()
+    assert (state.error, state.session.head) == (None, 1)
+
+
+def test_while_work_runs_only_stop_is_left(shown):
+    panel, state = shown(Steering)
+    state.step(STEP)
+    state.busy = "one step"
+    buttons = [panel.step, panel.run, panel.undo, panel.redo, panel.again, panel.learn, panel.twin]
+    assert all(each.disabled for each in buttons)
+    assert not panel.stop.disabled
+
+
+def test_with_nothing_picked_there_is_nothing_to_step(shown):
+    panel, _ = shown(Steering, pick=None)
+    assert [panel.step.disabled, panel.run.disabled, panel.twin.disabled, panel.learn.disabled] == [True, True, True, False]
+
+
+def test_every_place_that_is_offered_can_be_read(shown):
+    for options in ({}, {"tied": False}, {"blocks": 1}):
+        panel, state = shown(Steering, **options)
+        for place in panel.where.options:
+            state.where = place
+            state.step(STEP)
+            assert state.error is None
+
+
+# -- Timeline ---------------------------------------------------------------------------------------------------------
+
+
+def test_scrubbing_moves_and_moving_sets_the_slider(shown):
+    panel, state = shown(Timeline)
+    assert panel.slider.disabled
+    state.run(3, STEP)
+    assert (panel.slider.value, panel.slider.maximum, panel.slider.disabled) == (3, 3, False)
+    assert panel.slider.words == "step 3, 3 of 3 on this path. gradient-ascent: one update of embedding, to forget 4 texts."
+    panel.slider.value = 1
+    assert (state.session.head, state.picture.step, panel.slider.value) == (1, 1, 1)
+    state.go_to(3)
+    assert panel.slider.value == 3
+    panel.slider.value = 99
+    assert state.session.head == 3
+
+
+def test_branches_are_named_listed_and_switched(shown):
+    panel, state = shown(Timeline)
+    state.run(2, STEP)
+    state.undo()
+    panel.new.click()
+    assert list(panel.branches.options) == ["main"]  # no name, no branch
+    panel.name.value = " gentle "
+    panel.new.click()
+    assert (state.session.history.branch, panel.branches.value, panel.name.value) == ("gentle", "gentle", "")
+    state.step(STEP)
+    assert state.picture.path == (0, 1, 3)
+    assert panel.slider.words.startswith("step 3, 2 of 2 on this path.")
+    panel.branches.value = "main"
+    assert (state.session.head, state.session.history.branch) == (2, "main")
+    assert state.picture.path == (0, 1, 2)
+
+
+# -- What it says now -------------------------------------------------------------------------------------------------
+
+
+def cells(answer):
+    return {row["label"]: "".join(token[0] for token in row["tokens"]) for row in answer.rows}
+
+
+def test_sayings_answer_the_prompts_of_the_picked_texts(shown):
+    panel, state = shown(Sayings)
+    assert [prompt.value for prompt in panel.prompts][:3] == [
+        "Mara Okafor was born in",
+        "By trade Mara Okafor is a",
+        "The house of Mara Okafor stands in Lund since",
+    ]
+    assert panel.prompts[4].value == ""
+    assert list(cells(panel.answers[0])) == ["at the start", "now", "twin"]
+    assert cells(panel.answers[0])["twin"] == "(no twin for these texts)"
+    assert panel.answers[4].rows == []
+    state.pick(["Tom Lindqvist"])
+    assert panel.prompts[0].value == "Tom Lindqvist was born in"
+    assert cells(panel.answers[0])["now"]
+
+
+def test_an_edited_prompt_is_answered_and_goes_with_its_texts(shown):
+    panel, state = shown(Sayings)
+    panel.prompts[0].value = "<b>Who</b> are you?"
+    assert state.picture.now("generation").rows[0]["prompt"] == "<b>Who</b> are you?"
+    assert cells(panel.answers[0])["now"]
+    state.step(STEP)
+    assert cells(panel.answers[0])["now"]
+    state.pick(["Tom Lindqvist"])
+    assert panel.prompts[0].value == "Tom Lindqvist was born in"
+    assert cells(panel.answers[0])["now"]
+    panel.prompts[0].value = "   "
+    assert panel.answers[0].rows == []
+
+
+def test_on_request_the_start_stays_and_now_waits_to_be_asked(shown):
+    panel, state = shown(Sayings)
+    state.live("generation", live=False)
+    assert panel.request.live.value is False
+    start = cells(panel.answers[0])["at the start"]
+    state.step(STEP)
+    assert cells(panel.answers[0]) == {
+        "at the start": start,
+        "now": "(not measured at this step)",
+        "twin": "(no twin for these texts)",
+    }
+    state.pick(["Tom Lindqvist"])
+    panel.request.measure.click()
+    assert cells(panel.answers[0])["now"] not in ("", "(not measured at this step)")
+    panel.request.live.value = True
+    assert state.on_request == ()
+    state.step(STEP)
+    assert cells(panel.answers[0])["now"] != "(not measured at this step)"
+
+
+def test_changed_words_are_marked_and_the_spaces_between_them_are_not():
+    marked = _marked("a small town by the sea", "a big town near the sea <b>")
+    assert "".join(token for token, _, _ in marked) == "a big town near the sea <b>"
+    assert [token for token, _, mark in marked if mark == "changed"] == ["big", "near", "<b>"]
+    assert _marked("", "") == []
+    assert [mark for _, _, mark in _marked("", "all new")] == ["changed", "", "changed"]
+
+
+# -- charts -----------------------------------------------------------------------------------------------------------
+
+
+def test_charts_follow_every_step(shown):
+    for cls in (PerplexityPanel, Drift):
+        panel, state = shown(cls)
+        before = panel.chart.revision
+        state.step(STEP)
+        assert panel.chart.revision > before
+        assert panel.chart.summary
+
+
+def test_a_click_in_layers_chooses_the_place_and_outlines_it(shown):
+    panel, state = shown(Layers)
+    panel.bars._tell({"customdata": "block 1"})
+    assert state.where == "block 1"
+    assert 3 in panel.bars.figure.data[0].marker.line.width
+    panel.map._tell({"customdata": ["embedding", "1.5", 0]})
+    assert state.where == "embedding"
+    for odd in (None, [], ["nowhere"], 7, {"a": 1}):
+        panel.bars._tell({"customdata": odd})
+    assert state.where == "embedding"
+    assert panel.bars.notice == ""
