@@ -119,7 +119,7 @@ class _Follower:
             for name, parameter in self.parameters.items():
                 kept = {key.split("/", 1)[0]: value for key, value in self.state.items() if key.endswith(f"/{name}")}
                 if kept:
-                    self.adam.state[parameter] = {key: value.clone() for key, value in kept.items()}
+                    self.adam.state[parameter] = kept  # copies already
 
     @torch.no_grad()
     def __call__(self, gradient: dict[str, torch.Tensor]) -> None:
