@@ -156,6 +156,7 @@ def test_everything_is_drawn_after_the_cell(page, tmp_path):
     assert len(page.badges()) == len(page.kernel()["forget"])
     page.shot(tmp_path / "start.png")
     assert fits(page) == []
+    assert page.there.axe(".uv-dashboard")[1] == []
 
 
 def test_a_step_moves_the_sentence_the_charts_and_the_numbers_of_the_texts(page):

@@ -34,14 +34,21 @@ def _figure(height: int, **layout: Any) -> go.Figure:
     return figure
 
 
-def _log_ticks(values: Sequence[float]) -> dict[str, list[Any]]:
-    """Tick values 1, 2, 5, 10, 20 ... that cover the values, with plain labels."""
+def _log_axis(values: Sequence[float]) -> dict[str, Any]:
+    """Ticks 1, 2, 5, 10, 20 ... with plain labels, and a range from a tick below the values to one above them."""
     finite = [value for value in values if math.isfinite(value) and value > 0] or [1.0]
     low, high = math.floor(math.log10(min(finite))), math.ceil(math.log10(max(finite)))
     ticks = [digit * 10.0**power for power in range(low, high + 1) for digit in (1, 2, 5)]
     if high - low > 4:
         ticks = [10.0**power for power in range(low, high + 1)]
-    return {"tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
+    bottom = max(tick for tick in ticks if tick <= min(finite))
+    top = next((tick for tick in ticks if tick > max(finite)), 10 * ticks[-1])
+    room = 0.04 * (math.log10(top) - math.log10(bottom))
+    return {
+        "tickvals": ticks,
+        "ticktext": [f"{tick:g}" for tick in ticks],
+        "range": [math.log10(bottom) - room, math.log10(top) + room],
+    }
 
 
 def _step_axis(figure: go.Figure, picture: Picture, *, room: int = 1) -> None:
@@ -107,7 +114,7 @@ def perplexity(picture: Picture) -> Drawn:
     here = picture.path.index(picture.step)
     if len(picture.path) > 1:
         figure.add_vline(x=here, line={"color": "#999999", "width": 1})
-    figure.update_yaxes(type="log", title="perplexity (low = remembered)", **_log_ticks(values))
+    figure.update_yaxes(type="log", title="perplexity (low = remembered)", **_log_axis(values))
     _step_axis(figure, picture)
     return figure, _perplexity_sentence(picture)
 
