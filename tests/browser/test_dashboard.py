@@ -130,7 +130,7 @@ def page(chromium, lab_server, lab_home):
     write_notebook(lab_home / "notebooks" / "dashboard.ipynb", [OPEN, SHOW])
     there.open_lab(lab_server, "dashboard.ipynb")
     there.run_all()
-    there.page.wait_for_selector(".said")
+    there.page.wait_for_selector(".said", timeout=3 * WAIT)  # a cold start of torch on a busy computer
     yield Page(there)
     context.close()
 
@@ -451,6 +451,7 @@ def test_voila_shows_the_same_and_texts_with_tags_stay_text(voila, tmp_path):
     there = voila([OPEN, SHOW, VOILA])
     dialogs = []
     there.page.on("dialog", lambda dialog: answer(dialog, dialogs))
+    there.page.wait_for_selector(".said", timeout=3 * WAIT)
     there.charts_drawn(2 * CHARTS)
     page = Page(there)
     there.until("!JSON.parse(document.querySelector('.said').textContent).busy")

@@ -87,7 +87,9 @@ def perplexity(picture: Picture) -> Drawn:
     for group, colour in COLOURS.items():
         first = True
         for part in segments(along):
-            points = [(position, row["perplexity"]) for position, reading in part for row in reading.rows if row["group"] == group]
+            points = [
+                (position, row["perplexity"]) for position, reading in part for row in reading.rows if row["group"] == group
+            ]
             if not points:
                 continue
             values += [value for _, value in points]
@@ -154,20 +156,30 @@ def layers_now(picture: Picture, where: str) -> Drawn:
     if reading is None:
         return None, "Gradient norms are not measured for this step: press Measure now."
     rows = list(reversed(reading.rows))  # plotly draws upwards, the model reads downwards
-    start = {row["group"]: row["norm"] for row in picture.start["gradient-norm"].rows} if "gradient-norm" in picture.start else {}
+    start = (
+        {row["group"]: row["norm"] for row in picture.start["gradient-norm"].rows}
+        if "gradient-norm" in picture.start
+        else {}
+    )
     names = [block_name(row["group"]) for row in rows]
     figure.add_bar(
         x=[row["norm"] for row in rows],
         y=names,
         orientation="h",
         customdata=[row["group"] for row in rows],
-        marker={"color": "#56B4E9", "line": {"color": "#D55E00", "width": [3 if row["group"] == where else 0 for row in rows]}},
+        marker={
+            "color": "#56B4E9",
+            "line": {"color": "#D55E00", "width": [3 if row["group"] == where else 0 for row in rows]},
+        },
         name="now",
         hovertemplate="%{y}: %{x:.3g}<extra></extra>",
     )
     if start:
         figure.add_scatter(
-            x=[start[row["group"]] for row in rows], y=names, mode="markers", name="at the start",
+            x=[start[row["group"]] for row in rows],
+            y=names,
+            mode="markers",
+            name="at the start",
             customdata=[row["group"] for row in rows],
             marker={"symbol": "line-ns", "size": 12, "line": {"width": 2, "color": "#333333"}},
             hovertemplate="%{y} at the start: %{x:.3g}<extra></extra>",
@@ -205,7 +217,12 @@ def layers_over_steps(picture: Picture) -> Drawn:
         ],
         hoverongaps=False,
         colorscale="Cividis",
-        colorbar={"title": {"text": "norm"}, "tickvals": ticks, "ticktext": [f"{10.0**tick:g}" for tick in ticks], "thickness": 10},
+        colorbar={
+            "title": {"text": "norm"},
+            "tickvals": ticks,
+            "ticktext": [f"{10.0**tick:g}" for tick in ticks],
+            "thickness": 10,
+        },
         hovertemplate="%{y}<br>step %{customdata[2]}: %{customdata[1]}<extra></extra>",
     )
     _step_axis(figure, picture, room=0)
@@ -219,13 +236,22 @@ def drift(picture: Picture) -> Drawn:
     """Distance of the weights from the start and to the twin, along the path."""
     along = _along(picture, "update-size")
     figure = _figure(250)
-    columns = [("from_start", "from the start", "#D55E00", "circle", "solid"), ("to_twin", "to the twin", TWIN, "diamond", "dash")]
+    columns = [
+        ("from_start", "from the start", "#D55E00", "circle", "solid"),
+        ("to_twin", "to the twin", TWIN, "diamond", "dash"),
+    ]
     for column, name, colour, marker, dash in columns:
-        points = [(position, reading.rows[-1][column]) for position, reading in along if reading.rows[-1][column] is not None]
+        points = [
+            (position, reading.rows[-1][column]) for position, reading in along if reading.rows[-1][column] is not None
+        ]
         if points:
             figure.add_scatter(
-                x=[x for x, _ in points], y=[y for _, y in points], name=name, mode="lines+markers",
-                line={"color": colour, "dash": dash}, marker={"symbol": marker, "size": 7},
+                x=[x for x, _ in points],
+                y=[y for _, y in points],
+                name=name,
+                mode="lines+markers",
+                line={"color": colour, "dash": dash},
+                marker={"symbol": marker, "size": 7},
                 customdata=[picture.path[x] for x, _ in points],
                 hovertemplate=f"{name}: %{{y:.3g}}<br>step %{{customdata}}<extra></extra>",
             )

@@ -22,7 +22,9 @@ class OnRequest:
 
     def __init__(self, state: SessionState, label: str) -> None:
         self.state, self.label = state, label
-        self.live = widgets.Checkbox(value=True, description="measure after every step", indent=False, layout={"width": "auto"})
+        self.live = widgets.Checkbox(
+            value=True, description="measure after every step", indent=False, layout={"width": "auto"}
+        )
         self.measure = button("Measure now", lambda: state.ask(label), width="130px")
         self.widget = widgets.HBox([self.live, self.measure], layout={"flex_flow": "row wrap", "align_items": "center"})
         self.live.observe(self._switched, "value")

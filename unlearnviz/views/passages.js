@@ -28,6 +28,7 @@ export default {
       }
       return item;
     };
+    let first;
     const show = () => {
       const focused = el.contains(document.activeElement) ? document.activeElement.dataset.passage : null;
       const top = list.scrollTop;
@@ -38,7 +39,8 @@ export default {
       list.hidden = rows.length === 0;
       if (rows.length) list.tabIndex = 0;
       empty.textContent = rows.length ? "" : model.get("empty");
-      list.scrollTop = top;
+      list.scrollTop = rows[0]?.id === first ? top : 0; // other texts are read from the top
+      first = rows[0]?.id;
       if (focused !== null) {
         const again = [...list.querySelectorAll("button")].find((button) => button.dataset.passage === focused);
         if (again) again.focus();

@@ -29,12 +29,18 @@ class Sayings(Panel):
         """A line to edit and three columns of text for each prompt."""
         self.prompts = [
             widgets.Textarea(
-                rows=2, continuous_update=False, description=f"Prompt {k + 1}", style={"description_width": "60px"}, layout={"width": "99%"}
+                rows=2,
+                continuous_update=False,
+                description=f"Prompt {k + 1}",
+                style={"description_width": "60px"},
+                layout={"width": "99%"},
             )
             for k in range(SHOWN)
         ]
         self.answers = [TokenText(columns=3, label=f"continuations of prompt {k + 1}") for k in range(SHOWN)]
-        self.hint = widgets.Label("Greedy: always the likeliest next word. Underlined words differ from the start. Edit a prompt to ask anything.")
+        self.hint = widgets.Label(
+            "Greedy: always the likeliest next word. Underlined words differ from the start. Edit a prompt to ask anything."
+        )
         self.request = OnRequest(self.state, "generation")
         for prompt in self.prompts:
             prompt.observe(self._edited, "value")
@@ -49,7 +55,9 @@ class Sayings(Panel):
         if asked != self._for:
             self._for = asked
             self._fill(picture)
-        now, start, twin = (each.get("generation") for each in ({"generation": picture.now("generation")}, picture.start, picture.twin))
+        now, start, twin = (
+            each.get("generation") for each in ({"generation": picture.now("generation")}, picture.start, picture.twin)
+        )
         for prompt, answer in zip(self.prompts, self.answers, strict=True):
             first, here, other = (_text(reading, prompt.value) for reading in (start, now, twin))
             rows: list[Any] = []
