@@ -23,8 +23,16 @@ def test_ten_lines_of_the_readme_run(capsys):
     names = {}
     try:
         exec(compile(code, "README.md", "exec"), names)
-        assert names["session"].head == 4
-        assert "neighbours" in capsys.readouterr().out
+        assert names["session"].head == 6
+        said = capsys.readouterr().out
+        number = r"(forget|neighbours|retain|never seen) (\d+\.\d)"
+        stated, shown = (dict(re.findall(number, text)) for text in (code, said))
+        assert shown.keys() == stated.keys() == names["session"].groups.keys()
+        for group, value in stated.items():
+            assert float(shown[group]) == pytest.approx(float(value), rel=0.1)
+        (was,) = re.findall(r"it was (\w+)\)", code)
+        assert was in names["session"].forget[0].answer
+        assert was not in said
     finally:
         ipywidgets.Widget.close_all()
 
