@@ -21,17 +21,15 @@ Drawn = tuple[go.Figure | None, str]  # no figure: nothing was measured, and the
 
 
 def _figure(height: int, **layout: Any) -> go.Figure:
-    figure = go.Figure()
-    figure.update_layout(
-        template="plotly_white",
-        height=height,
-        margin={"l": 52, "r": 12, "t": 8, "b": 40},
-        font={"size": 12},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "xanchor": "left", "font": {"size": 11}},
-        hovermode="closest",
-        **layout,
-    )
-    return figure
+    common = {
+        "template": "plotly_white",
+        "height": height,
+        "margin": {"l": 52, "r": 12, "t": 8, "b": 40},
+        "font": {"size": 12},
+        "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "xanchor": "left", "font": {"size": 11}},
+        "hovermode": "closest",
+    }
+    return go.Figure(layout={**common, **layout})  # at once: changing a figure's template takes plotly most of a redraw
 
 
 def _log_axis(values: Sequence[float]) -> dict[str, Any]:
