@@ -24,6 +24,10 @@ def main(arguments=None):
         print(f"There is no suite {unknown[0]!r}; there are {', '.join(SUITES)}.", file=sys.stderr)
         return 2
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    if hasattr(os, "getloadavg") and (load := os.getloadavg()[0]) > 0.5:
+        print(
+            f"Other work is running here (load {load:.1f} on {os.cpu_count()} cores): ratios are fair, latencies are too long."
+        )
     rows, broken = [], []
     for name in chosen.suites or SUITES:
         began = time.perf_counter()
