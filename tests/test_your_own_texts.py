@@ -96,7 +96,8 @@ def test_an_author_of_tofu_is_learned_and_forgotten(authors):
     session, page = names["session"], Page(names["dashboard"])
     assert (len(session.corpus.subjects), len(session.corpus.train), len(session.corpus.holdout)) == (20, 360, 40)
     assert page.texts.count.text == "20 texts to forget about 0."
-    assert "Held out 2 of 20 subjects (40 of 400 passages) as never seen" in page.texts.notes.text
+    assert page.texts.notes.text == "2 notes on how the texts were read."
+    assert "Held out 2 of 20 subjects (40 of 400 passages) as never seen" in page.texts.notes.details
     assert "Took 'question' as the prompt and 'answer' as the fact" in page.texts.notes.details
 
     # the lines have met, and the page says so: against never seen, since no twin was trained
@@ -150,12 +151,12 @@ def test_what_is_worth_knowing_about_the_texts_stands_in_the_page():
     page = Page(uv.Dashboard(fresh_session(uv.Corpus.from_texts([f"This is text number {k}." for k in range(10)], holdout=0))))
     assert page.texts.notes.layout.display == "none"
     page.state.pick(["Words that <b>nobody</b> has taught it."])
-    assert page.texts.notes.text == "Note: typed-1 is a text you typed: the model was never trained on it."
+    assert page.texts.notes.text == "typed-1 is a text you typed: the model was never trained on it."
     assert page.texts.notes.details == ""
     assert page.texts.notes.layout.display is None
     assert page.known == "You typed these texts: the model was never taught them, and Learn does not teach them."
     page.state.pick(["Words that <b>nobody</b> has taught it.", "And some more words of my own."])
-    assert page.texts.notes.text.startswith("Note: typed-2 is")
+    assert page.texts.notes.text.startswith("typed-2 is")
     assert page.texts.notes.details.splitlines() == page.state.session.notes
     page.state.pick([page.state.session.corpus[0].id])
     assert page.known.startswith("Whether this model knows these texts cannot be said")

@@ -446,7 +446,7 @@ def test_learning_begins_a_new_history():
     assert state.error is None
     assert (state.picture.step, len(state.session.history)) == (0, 1)
     assert state.picture.sentence.startswith(
-        "The model has learned the texts; a new history starts here. Perplexity: forget "
+        "The model went over its texts; a new history starts here. Perplexity: forget "
     )
 
 

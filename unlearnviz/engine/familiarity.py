@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from unlearnviz.engine.narration import number
+
 FACTOR = 0.8  # a model that was taught a text is far below this; texts that merely read easily are not
 FEWEST = 4  # never-seen texts that a quartile needs to mean something
 
@@ -35,7 +37,7 @@ def familiarity(rows: Sequence[Mapping[str, Any]]) -> Familiarity:
     forget, never_seen = by_group.get("forget"), by_group.get("never seen")
     if forget is None:
         return Familiarity(None, "Whether this model knows the texts shows once some are picked.")
-    now = f"perplexity {forget['perplexity']:.3g}"
+    now = f"perplexity {number(forget['perplexity'])}"
     if never_seen is None:
         return Familiarity(
             None,
@@ -44,7 +46,7 @@ def familiarity(rows: Sequence[Mapping[str, Any]]) -> Familiarity:
         )
     texts = sorted(float(value) for value in never_seen["per_text"].values())
     quartile = statistics.quantiles(texts, n=4, method="inclusive")[0] if len(texts) >= FEWEST else float("inf")
-    compared = f"({now[0].upper()}{now[1:]}; texts it never saw: {never_seen['perplexity']:.3g}.)"
+    compared = f"({now[0].upper()}{now[1:]}; texts it never saw: {number(never_seen['perplexity'])}.)"
     if forget["perplexity"] < FACTOR * never_seen["perplexity"] and forget["perplexity"] < quartile:
         return Familiarity(knows=True, sentence=f"This model knows these texts. {compared}")
     return Familiarity(knows=False, sentence=f"This model does not know these texts yet: press Learn. {compared}")

@@ -128,7 +128,7 @@ class SessionState(traitlets.HasTraits):
         def work() -> Iterator[Progress]:
             yield from self.session.learning(epochs)
             self._readouts.clear()
-            self._done = "The model has learned the texts; a new history starts here."
+            self._done = "The model went over its texts; a new history starts here."
             yield from self._measuring()
 
         self.start("learning", work())

@@ -80,9 +80,7 @@ class ForgetSet(Panel):
         people = list(dict.fromkeys(p.subject for p in picture.forget if p.subject))
         about = f" about {people[0]}" if len(people) == 1 else f" about {len(people)} people" if people else ""
         self.count.text = f"{len(picture.forget)} text{'s' if len(picture.forget) != 1 else ''} to forget{about}."
-        self.notes.text = f"Note: {picture.notes[-1]}" if picture.notes else ""
-        self.notes.details = "\n".join(picture.notes) if len(picture.notes) > 1 else ""
-        self.notes.layout.display = None if picture.notes else "none"
+        self._show_notes(picture.notes)
         values = picture.now("perplexity")
         forget = next((row for row in values.rows if row["group"] == "forget"), None) if values is not None else None
         per_text: dict[str, float] = forget["per_text"] if forget else {}
@@ -99,6 +97,14 @@ class ForgetSet(Panel):
         if any(p.text == self.typed.value.strip() for p in picture.forget):
             self.typed.value = ""  # it has arrived; one that was refused stays to be mended
         self._list()
+
+    def _show_notes(self, notes: tuple[str, ...]) -> None:
+        """The latest note about a picked text in full, otherwise how many there are; all of them folded."""
+        about_picked = [note for note in notes if note not in self.state.session.corpus.notes]
+        said = about_picked[-1] if about_picked else f"{len(notes)} note{'s' if len(notes) != 1 else ''} on how the texts were read."
+        self.notes.text = said if notes else ""
+        self.notes.details = "\n".join(notes) if list(notes) != about_picked[-1:] else ""
+        self.notes.layout.display = None if notes else "none"
 
     def _list(self, _change: object = None) -> None:
         picked = {passage.id for passage in self.state.picture.forget}
