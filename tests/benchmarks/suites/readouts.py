@@ -41,7 +41,7 @@ def measure(plan):
             "tuned": (lambda: tuned.everything(batched=True), lambda: tuned.reset(session)),
             "one by one": (lambda: plain.everything(batched=False), lambda: plain.reset(session)),
         },
-        plan.times(15),
+        plan.times(9),
     )
     ours_ms = milliseconds(seconds["ours"])
     yield Row("readouts", "one step with all read-outs", ours_ms, "ms")
@@ -98,7 +98,7 @@ def _parts(plan, session, probes, library):
             "gradient norms": lambda: again(norms),
             "gradient norms of the library": library.norms,
         },
-        plan.times(10),
+        plan.times(5),
     )
     for part in ("step", "perplexity", "generation", "gradient norms"):
         base = f"transformers, batched: {statistics.median(seconds[f'{part} of the library']) * 1000:.1f} ms"
