@@ -33,6 +33,7 @@ class Reading:
         rows: one dictionary per line of the result.
         passages: group -> passage ids it was taken on.
         seconds: how long it took.
+        note: a sentence for a person, where the rows alone would be misread; "" elsewhere.
     """
 
     probe: str
@@ -45,6 +46,7 @@ class Reading:
     rows: tuple[dict[str, Any], ...]
     passages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     seconds: float = 0.0
+    note: str = ""
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Reading:
@@ -103,6 +105,6 @@ class Probe:
         """Take the reading; the session fills in `step`, `of`, `passages` and `seconds`."""
         raise NotImplementedError
 
-    def reading(self, value: float | None, rows: list[dict[str, Any]]) -> Reading:
+    def reading(self, value: float | None, rows: list[dict[str, Any]], note: str = "") -> Reading:
         """A Reading of this probe, for `measure` to return."""
-        return Reading(self.name, self.label or self.name, 0, "now", self.unit, self.direction, value, tuple(rows))
+        return Reading(self.name, self.label or self.name, 0, "now", self.unit, self.direction, value, tuple(rows), note=note)
