@@ -37,9 +37,9 @@ def perplexities(step, forget, passages=MARA, of="now"):
     )
 
 
-def norms(step, *values):
+def norms(step, *values, passages=MARA):
     groups = ["embedding", *(f"block {k}" for k in range(len(values) - 1))]
-    return reading("gradient-norm", [{"group": g, "norm": v} for g, v in zip(groups, values, strict=True)], step)
+    return reading("gradient-norm", [{"group": g, "norm": v} for g, v in zip(groups, values, strict=True)], step, passages)
 
 
 def picture(*readings, path=None, step=None, start=(), twin=(), **more):
@@ -186,15 +186,25 @@ def test_the_heat_map_has_a_column_per_step_blank_where_nothing_was_measured():
     assert figures.layers_over_steps(picture())[0] is None
 
 
+def test_the_heat_map_has_a_white_line_where_the_texts_change_and_none_at_a_gap():
+    taken = [norms(0, 1.0, 2.0), norms(2, 1.0, 2.0), norms(3, 1.0, 2.0, passages=TOM)]
+    figure, said = figures.layers_over_steps(picture(*taken, path=range(4)))
+    assert [shape.x0 for shape in figure.layout.shapes] == [2.5]
+    assert said.endswith(" A white line: from there on other texts were picked.")
+    figure, said = figures.layers_over_steps(picture(*taken[:2], path=range(4)))
+    assert len(figure.layout.shapes) == 0
+    assert "white" not in said
+
+
 # -- drift ------------------------------------------------------------------------------------------------------------
 
 
-def distances(step, start, twin):
+def distances(step, start, twin, passages=MARA):
     rows = [
         {"group": "embedding", "from_start": 0.0, "to_twin": twin},
         {"group": "all", "from_start": start, "to_twin": twin},
     ]
-    return reading("update-size", rows, step)
+    return reading("update-size", rows, step, passages)
 
 
 def test_drift_is_the_whole_model_from_the_start_and_to_the_twin():
@@ -204,6 +214,15 @@ def test_drift_is_the_whole_model_from_the_start_and_to_the_twin():
         "to the twin": [37.0, 36.9],
     }
     assert "have moved 0.25 from the start (L2 norm of the difference) and are 36.9 from the twin" in said
+
+
+def test_drift_breaks_where_the_texts_change_because_their_twin_is_another():
+    taken = [distances(0, 0.0, 37.0), distances(1, 0.2, 36.0), distances(2, 0.3, 12.0, TOM), distances(3, 0.4, None, TOM)]
+    figure, _ = figures.drift(picture(*taken))
+    assert [(trace.name, list(trace.x), trace.showlegend) for trace in figure.data] == [
+        ("from the start", [0, 1], True), ("from the start", [2, 3], False),
+        ("to the twin", [0, 1], True), ("to the twin", [2], False),
+    ]  # fmt: skip
 
 
 def test_drift_without_a_twin_says_so():
@@ -240,3 +259,18 @@ def test_figures_change_nothing_and_say_the_same_twice():
         assert one.to_json() == other.to_json()
         assert said == again
     assert repr(full) == before
+
+
+def test_figures_look_as_with_the_template_they_take_their_looks_from():
+    import plotly.io
+
+    def within(part, whole):
+        if isinstance(part, dict):
+            return all(key in whole and within(each, whole[key]) for key, each in part.items())
+        if isinstance(part, list | tuple):
+            return all(within(each, other) for each, other in zip(part, whole, strict=True))
+        return part == whole
+
+    figure, _ = figures.perplexity(picture(perplexities(0, 1.0)))
+    ours = figure.layout.template.to_plotly_json()
+    assert within(ours, plotly.io.templates["plotly_white"].to_plotly_json())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import plotly.graph_objects as go
@@ -20,16 +21,36 @@ TWIN = "#007A5E"
 Drawn = tuple[go.Figure | None, str]  # no figure: nothing was measured, and the sentence says so
 
 
-def _figure(height: int, **layout: Any) -> go.Figure:
+# Plotly's "plotly_white" without the entries that no trace of ours reads: plotly copies and checks every entry of a template
+# for every figure, which takes longer than all the rest of a redraw.
+_AXIS = {"automargin": True, "gridcolor": "#EBF0F8", "linecolor": "#EBF0F8", "zerolinecolor": "#EBF0F8", "zerolinewidth": 2, "ticks": ""}
+TEMPLATE = {
+    "layout": {
+        "autotypenumbers": "strict",
+        "font": {"color": "#2a3f5f"},
+        "hoverlabel": {"align": "left"},
+        "hovermode": "closest",
+        "paper_bgcolor": "white",
+        "plot_bgcolor": "white",
+        "xaxis": {**_AXIS, "title": {"standoff": 15}},
+        "yaxis": {**_AXIS, "title": {"standoff": 15}},
+    },
+    "data": {"heatmap": [{"colorbar": {"outlinewidth": 0, "ticks": ""}}]},
+}
+WIDE_LEFT = {"l": 128, "r": 12, "t": 8, "b": 40}  # room for the names of parameter groups
+Part = dict[str, Any]  # a trace, a shape, an axis: as plotly's JSON has it
+
+
+def _figure(height: int, traces: Sequence[Part], **layout: Any) -> go.Figure:
+    """All of a figure at once: every later change of it (`add_scatter`, `add_hline`, ...) takes plotly longer than this."""
     common = {
-        "template": "plotly_white",
+        "template": TEMPLATE,
         "height": height,
         "margin": {"l": 52, "r": 12, "t": 8, "b": 40},
         "font": {"size": 12},
         "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "xanchor": "left", "font": {"size": 11}},
-        "hovermode": "closest",
     }
-    return go.Figure(layout={**common, **layout})  # at once: changing a figure's template takes plotly most of a redraw
+    return go.Figure(data=list(traces), layout={**common, **layout})
 
 
 def _log_axis(values: Sequence[float]) -> dict[str, Any]:
@@ -49,12 +70,12 @@ def _log_axis(values: Sequence[float]) -> dict[str, Any]:
     }
 
 
-def _step_axis(figure: go.Figure, picture: Picture, *, room: int = 1) -> None:
+def _step_axis(picture: Picture, *, room: int = 1) -> Part:
     """Positions on the path, labelled with the ids of their steps: the two differ on a branch."""
     last = len(picture.path) - 1
     shown = range(0, last + 1, 1 + last // 10)
     ticks = {"tickvals": list(shown), "ticktext": [str(picture.path[k]) for k in shown]}
-    figure.update_xaxes(title="step", range=[-0.5, max(room, last) + 0.5], tickangle=0, **ticks)
+    return {"title": {"text": "step"}, "range": [-0.5, max(room, last) + 0.5], "tickangle": 0, **ticks}
 
 
 def block_name(group: str) -> str:
@@ -79,53 +100,70 @@ def segments(readings: Sequence[tuple[int, Reading]]) -> list[list[tuple[int, Re
 
 def perplexity(picture: Picture) -> Drawn:
     """Perplexity of the four groups along the path; the original and the twin as reference lines for the forget texts."""
-    figure = _figure(300)
     along = _along(picture, "perplexity")
     values: list[float] = []
+    traces: list[Part] = []
     for group, colour in COLOURS.items():
         first = True
         for part in segments(along):
-            points = [
-                (position, row["perplexity"]) for position, reading in part for row in reading.rows if row["group"] == group
-            ]
+            points = [(k, row["perplexity"]) for k, reading in part for row in reading.rows if row["group"] == group]
             if not points:
                 continue
             values += [value for _, value in points]
-            figure.add_scatter(
-                x=[position for position, _ in points],
-                y=[value for _, value in points],
-                name=group,
-                mode="lines+markers",
-                line={"color": colour, "dash": DASHES[group], "width": 2.5 if group == "forget" else 2},
-                marker={"symbol": MARKERS[group], "size": 8 if group == "forget" else 6},
-                legendgroup=group,
-                showlegend=first,
-                customdata=[picture.path[position] for position, _ in points],
-                hovertemplate=f"{group}: %{{y:.3g}}<br>step %{{customdata}}<extra></extra>",
-            )
+            line = {"color": colour, "dash": DASHES[group], "width": 2.5 if group == "forget" else 2}
+            marker = {"symbol": MARKERS[group], "size": 8 if group == "forget" else 6}
+            traces.append(_line(picture, group, points, line, marker, first=first))
             first = False
+    shapes: list[Part] = []
+    labels: list[Part] = []
     references = [("original", picture.start, "#444444", "dot"), ("twin", picture.twin, TWIN, "dashdot")]
     for name, readings, shade, dash in references:
         reading = readings.get("perplexity")
         level = None if reading is None else reading.value
         if level is not None and math.isfinite(level):
             values.append(level)
-            _reference(figure, level, f"forget, {name}: {number(level)}", shade, dash, left=name == "twin")
-    here = picture.path.index(picture.step)
+            shapes.append(_level(level, shade, dash))
+            labels.append(_label(level, f"forget, {name}: {number(level)}", shade, left=name == "twin"))
     if len(picture.path) > 1:
-        figure.add_vline(x=here, line={"color": "#999999", "width": 1})
-    figure.update_yaxes(type="log", title="perplexity (low = remembered)", **_log_axis(values))
-    _step_axis(figure, picture)
+        shapes.append(_upright(picture.path.index(picture.step), "#999999", 1))
+    up = {"type": "log", "title": {"text": "perplexity (low = remembered)"}, **_log_axis(values)}
+    figure = _figure(300, traces, shapes=shapes, annotations=labels, xaxis=_step_axis(picture), yaxis=up)
     return figure, _perplexity_sentence(picture)
 
 
-def _reference(figure: go.Figure, level: float, text: str, colour: str, dash: str, *, left: bool) -> None:
-    """A labelled horizontal line on a logarithmic axis, where plotly wants shapes in values but annotations in powers of ten."""
-    figure.add_hline(y=level, line={"color": colour, "dash": dash, "width": 1.5})
-    figure.add_annotation(
-        x=0 if left else 1, xref="paper", xanchor="left" if left else "right",
-        y=math.log10(level), yanchor="bottom" if left else "top", text=text, showarrow=False, font={"size": 11, "color": colour},
-    )  # fmt: skip
+def _line(picture: Picture, name: str, points: Sequence[tuple[int, float]], line: Part, marker: Part, *, first: bool) -> Part:
+    """One unbroken piece of a line over steps; only the first piece stands in the legend."""
+    return {
+        "type": "scatter",
+        "x": [position for position, _ in points],
+        "y": [value for _, value in points],
+        "name": name,
+        "mode": "lines+markers",
+        "line": line,
+        "marker": marker,
+        "legendgroup": name,
+        "showlegend": first,
+        "customdata": [picture.path[position] for position, _ in points],
+        "hovertemplate": f"{name}: %{{y:.3g}}<br>step %{{customdata}}<extra></extra>",
+    }
+
+
+def _level(level: float, colour: str, dash: str) -> Part:
+    """A horizontal line. On a logarithmic axis plotly wants shapes in values, but annotations in powers of ten."""
+    ends = {"x0": 0, "x1": 1, "xref": "x domain", "y0": level, "y1": level, "yref": "y"}
+    return {"type": "line", **ends, "line": {"color": colour, "dash": dash, "width": 1.5}}
+
+
+def _label(level: float, text: str, colour: str, *, left: bool) -> Part:
+    place: Part = {"x": 0 if left else 1, "xref": "x domain", "xanchor": "left" if left else "right"}
+    place |= {"y": math.log10(level), "yanchor": "bottom" if left else "top"}
+    return {**place, "text": text, "showarrow": False, "font": {"size": 11, "color": colour}}
+
+
+def _upright(position: float, colour: str, width: int) -> Part:
+    """A vertical line over the whole height."""
+    ends: Part = {"x0": position, "x1": position, "xref": "x", "y0": 0, "y1": 1, "yref": "y domain"}
+    return {"type": "line", **ends, "line": {"color": colour, "width": width}}
 
 
 def _perplexity_sentence(picture: Picture) -> str:
@@ -149,40 +187,36 @@ def _along(picture: Picture, label: str) -> list[tuple[int, Reading]]:
 def layers_now(picture: Picture, where: str) -> Drawn:
     """Gradient norm of the forget texts per parameter group, at the head; the group of `where` is outlined."""
     reading = picture.now("gradient-norm")
-    figure = _figure(330)
-    figure.update_layout(margin={"l": 128, "r": 12, "t": 8, "b": 40}, showlegend=False)
     if reading is None:
         return None, "Gradient norms are not measured for this step: press Measure now."
     rows = list(reversed(reading.rows))  # plotly draws upwards, the model reads downwards
-    start = (
-        {row["group"]: row["norm"] for row in picture.start["gradient-norm"].rows}
-        if "gradient-norm" in picture.start
-        else {}
-    )
     names = [block_name(row["group"]) for row in rows]
-    figure.add_bar(
-        x=[row["norm"] for row in rows],
-        y=names,
-        orientation="h",
-        customdata=[row["group"] for row in rows],
-        marker={
-            "color": "#56B4E9",
-            "line": {"color": "#D55E00", "width": [3 if row["group"] == where else 0 for row in rows]},
-        },
-        name="now",
-        hovertemplate="%{y}: %{x:.3g}<extra></extra>",
-    )
-    if start:
-        figure.add_scatter(
-            x=[start[row["group"]] for row in rows],
-            y=names,
-            mode="markers",
-            name="at the start",
-            customdata=[row["group"] for row in rows],
-            marker={"symbol": "line-ns", "size": 12, "line": {"width": 2, "color": "#333333"}},
-            hovertemplate="%{y} at the start: %{x:.3g}<extra></extra>",
-        )
-    figure.update_xaxes(title="gradient norm; | = at the start")
+    bars: Part = {
+        "type": "bar",
+        "x": [row["norm"] for row in rows],
+        "y": names,
+        "orientation": "h",
+        "customdata": [row["group"] for row in rows],
+        "marker": {"color": "#56B4E9", "line": {"color": "#D55E00", "width": [3 if row["group"] == where else 0 for row in rows]}},
+        "name": "now",
+        "hovertemplate": "%{y}: %{x:.3g}<extra></extra>",
+    }
+    traces = [bars]
+    if "gradient-norm" in picture.start:
+        start = {row["group"]: row["norm"] for row in picture.start["gradient-norm"].rows}
+        marks: Part = {
+            "type": "scatter",
+            "x": [start[row["group"]] for row in rows],
+            "y": names,
+            "mode": "markers",
+            "name": "at the start",
+            "customdata": [row["group"] for row in rows],
+            "marker": {"symbol": "line-ns", "size": 12, "line": {"width": 2, "color": "#333333"}},
+            "hovertemplate": "%{y} at the start: %{x:.3g}<extra></extra>",
+        }
+        traces.append(marks)
+    across = {"title": {"text": "gradient norm; | = at the start"}}
+    figure = _figure(330, traces, margin=WIDE_LEFT, showlegend=False, xaxis=across)
     strongest = max(rows, key=lambda row: -1.0 if math.isnan(row["norm"]) else row["norm"])
     return figure, (
         f"The forget texts pull hardest at {block_name(strongest['group'])} ({number(strongest['norm'])} nats per unit "
@@ -194,8 +228,6 @@ def layers_now(picture: Picture, where: str) -> Drawn:
 def layers_over_steps(picture: Picture) -> Drawn:
     """Gradient norm of the forget texts, parameter groups x steps, as a heat map on a logarithmic scale."""
     along = _along(picture, "gradient-norm")
-    figure = _figure(330)
-    figure.update_layout(margin={"l": 128, "r": 12, "t": 8, "b": 40})
     if not along:
         return None, "Gradient norms were not measured along this path."
     groups = [row["group"] for row in reversed(along[0][1].rows)]
@@ -205,56 +237,52 @@ def layers_over_steps(picture: Picture) -> Drawn:
     logs = [[math.log10(value) if value > 0 and math.isfinite(value) else None for value in line] for line in table]
     finite = [value for line in logs for value in line if value is not None] or [0.0]
     ticks = list(range(math.floor(min(finite)), math.ceil(max(finite)) + 1))
-    figure.add_heatmap(
-        z=logs,
-        x=list(columns),
-        y=[block_name(group) for group in groups],
-        customdata=[
+    heat: Part = {
+        "type": "heatmap",
+        "z": logs,
+        "x": list(columns),
+        "y": [block_name(group) for group in groups],
+        "customdata": [
             [[group, number(value), step] for value, step in zip(line, picture.path, strict=True)]
             for group, line in zip(groups, table, strict=True)
         ],
-        hoverongaps=False,
-        colorscale="Cividis",
-        colorbar={
+        "hoverongaps": False,
+        "colorscale": "Cividis",
+        "colorbar": {
             "title": {"text": "norm"},
             "tickvals": ticks,
             "ticktext": [f"{10.0**tick:g}" for tick in ticks],
             "thickness": 10,
         },
-        hovertemplate="%{y}<br>step %{customdata[2]}: %{customdata[1]}<extra></extra>",
-    )
-    _step_axis(figure, picture, room=0)
+        "hovertemplate": "%{y}<br>step %{customdata[2]}: %{customdata[1]}<extra></extra>",
+    }
+    parts = segments(along)
+    others = [after[0][0] - 0.5 for before, after in pairwise(parts) if before[-1][1].passages != after[0][1].passages]
+    breaks = [_upright(position, "white", 6) for position in others]
+    figure = _figure(330, [heat], margin=WIDE_LEFT, shapes=breaks, xaxis=_step_axis(picture, room=0))
     return figure, (
         f"Gradient norm of the forget texts in each part of the model at {len(along)} step{'s' if len(along) != 1 else ''}, "
         f"from {number(10 ** min(finite))} (dark) to {number(10 ** max(finite))} (light)."
+        + (" A white line: from there on other texts were picked." if breaks else "")
     )
 
 
 def drift(picture: Picture) -> Drawn:
     """Distance of the weights from the start and to the twin, along the path."""
-    along = _along(picture, "update-size")
-    figure = _figure(250)
     columns = [
-        ("from_start", "from the start", "#D55E00", "circle", "solid"),
-        ("to_twin", "to the twin", TWIN, "diamond", "dash"),
+        ("from_start", "from the start", {"color": "#D55E00", "dash": "solid"}, "circle"),
+        ("to_twin", "to the twin", {"color": TWIN, "dash": "dash"}, "diamond"),
     ]
-    for column, name, colour, marker, dash in columns:
-        points = [
-            (position, reading.rows[-1][column]) for position, reading in along if reading.rows[-1][column] is not None
-        ]
-        if points:
-            figure.add_scatter(
-                x=[x for x, _ in points],
-                y=[y for _, y in points],
-                name=name,
-                mode="lines+markers",
-                line={"color": colour, "dash": dash},
-                marker={"symbol": marker, "size": 7},
-                customdata=[picture.path[x] for x, _ in points],
-                hovertemplate=f"{name}: %{{y:.3g}}<br>step %{{customdata}}<extra></extra>",
-            )
-    _step_axis(figure, picture)
-    figure.update_yaxes(title="distance (L2 norm)", rangemode="tozero")
+    traces: list[Part] = []
+    for column, name, line, symbol in columns:
+        first = True
+        for part in segments(_along(picture, "update-size")):
+            points = [(position, whole) for position, reading in part if (whole := reading.rows[-1][column]) is not None]
+            if points:
+                traces.append(_line(picture, name, points, line, {"symbol": symbol, "size": 7}, first=first))
+                first = False
+    up = {"title": {"text": "distance (L2 norm)"}, "rangemode": "tozero"}
+    figure = _figure(250, traces, xaxis=_step_axis(picture), yaxis=up)
     now = picture.now("update-size")
     if now is None:
         return figure, "The distance from the start appears here."
