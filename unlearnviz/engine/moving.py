@@ -1,14 +1,78 @@
-"""Where undo and redo lead past steps whose weights were given up, and which weights to give up to make room."""
+"""Moving the head: undo, redo, go to and branch, also past steps whose weights were given up, and giving up to make room."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from unlearnviz.engine.events import Event, Moved, Thinned
 from unlearnviz.errors import BadSetting, NotPossible
 
 if TYPE_CHECKING:
-    from unlearnviz.engine.history import History
+    from unlearnviz.engine.history import History, StepRecord
     from unlearnviz.engine.snapshots import Snapshots
+    from unlearnviz.engine.turn import Turn
+
+
+class Moving:
+    """The verbs of a session that move its head over its history; nothing is computed."""
+
+    history: History
+    snapshots: Snapshots
+    turn: Turn
+
+    def _emit(self, event: Event) -> None:
+        raise NotImplementedError
+
+    @property
+    def head(self) -> int:
+        """Id of the step we stand on."""
+        return self.history.head
+
+    def undo(self) -> StepRecord:
+        """Back to the step before (the nearest whose weights were kept), exactly; NotPossible at the start."""
+        with self.turn.take("undo"):
+            return self._move(back(self.history, self.snapshots))
+
+    def redo(self) -> StepRecord:
+        """Forward to the child visited last (past steps whose weights were given up), exactly; NotPossible where none was undone."""
+        with self.turn.take("redo"):
+            return self._move(forward(self.history, self.snapshots))
+
+    def go_to(self, target: int | str) -> StepRecord:
+        """To any step by id, or to the tip of a branch by name, exactly; UnknownName or NotPossible (its weights were given up)."""
+        with self.turn.take("go to"):
+            return self._move(self.history.find(target), target if isinstance(target, str) else None)
+
+    def branch(self, name: str) -> None:
+        """Name a new branch at the head and switch to it."""
+        with self.turn.take("branch"):
+            self.history.name_branch(name)
+        self._emit(Moved(self.head, name))
+
+    def _move(self, target: int, branch: str | None = None) -> StepRecord:
+        self.snapshots.load(target)
+        self.history.move(target, branch)
+        self._emit(Moved(target, self.history.branch))
+        return self.history[target]
+
+    def keep_every(self, k: int) -> tuple[int, ...]:
+        """Give up the weights of all steps but every `k`-th, the start, the head and the branch tips; returns their ids."""
+        with self.turn.take("keep every"):
+            dropped = keep_every(self.history, self.snapshots, k)
+        self._emit(Thinned(self.head, dropped))
+        return dropped
+
+    def forget_branch(self, name: str) -> tuple[int, ...]:
+        """Give up a branch and the weights of the steps that only it needs.
+
+        Raises:
+            UnknownName: no such branch.
+            NotPossible: it is the one we are on.
+        """
+        with self.turn.take("forget a branch"):
+            dropped = forget_branch(self.history, self.snapshots, name)
+        self._emit(Thinned(self.head, dropped))
+        return dropped
 
 
 def back(history: History, snapshots: Snapshots) -> int:

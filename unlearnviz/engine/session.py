@@ -8,13 +8,15 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unlearnviz.engine import measuring, moving, stepping, teaching
+from unlearnviz.engine import measuring, stepping, teaching
 from unlearnviz.engine.corpus import Corpus, Passage
-from unlearnviz.engine.events import Event, Learned, Listeners, Measured, Moved, Picked, Stepped, Thinned, TwinReady
+from unlearnviz.engine.events import Event, Learned, Listeners, Measured, Picked, Stepped, TwinReady
 from unlearnviz.engine.groups import choose_groups, notes_on, resolve
 from unlearnviz.engine.history import History, StepRecord
 from unlearnviz.engine.methods.method import Method
 from unlearnviz.engine.model import LanguageModel
+from unlearnviz.engine.moving import Moving
+from unlearnviz.engine.preview import Preview, take_preview
 from unlearnviz.engine.probes.probe import Probe, Reading
 from unlearnviz.engine.progress import Progress, drain
 from unlearnviz.engine.selection import ParameterSelection
@@ -31,8 +33,8 @@ if TYPE_CHECKING:
 UPDATE_FRACTION = 0.0078  # of a selection's norm: what 0.25 is of the shipped embedding's 32.2
 
 
-class Session:
-    """The state of unlearning, step by step.
+class Session(Moving):
+    """The state of unlearning, step by step; `Moving` has the verbs that go back and forth.
 
     Verbs that take time come twice: `step(...)` does it and returns, `stepping(...)` is the same work as an iterator of
     `Progress`, for pages: each item is a point to stop at, closing the iterator cancels, and its return value is the result.
@@ -135,60 +137,20 @@ class Session:
             records = yield from stepping.take_steps(self, steps, resolved, selection, stop_at, lambda: self._emit(Stepped(self.head)))
         return records
 
+    def preview(self, method: Method | str | None = None, where: str = "embedding") -> Preview:
+        """What `step` would change in each group of texts, to first order; nothing is changed and nothing kept. Errors as of `step`."""
+        return drain(self.previewing(method, where))
+
+    def previewing(self, method: Method | str | None = None, where: str = "embedding") -> Generator[Progress, None, Preview]:
+        """`preview` as an iterator; returns the Preview."""
+        resolved, selection = stepping.plan(self, method, where)
+        with self.turn.take(f"a preview of {resolved.name}"):
+            preview = yield from take_preview(self, resolved, selection)
+        return preview
+
     def cancel(self) -> None:
         """Ask running work to stop at its next cancel point; what was not finished is not kept."""
         self.turn.cancel()
-
-    @property
-    def head(self) -> int:
-        """Id of the step we stand on."""
-        return self.history.head
-
-    def undo(self) -> StepRecord:
-        """Back to the step before (the nearest whose weights were kept), exactly; NotPossible at the start."""
-        with self.turn.take("undo"):
-            return self._move(moving.back(self.history, self.snapshots))
-
-    def redo(self) -> StepRecord:
-        """Forward to the child visited last (past steps whose weights were given up), exactly; NotPossible where none was undone."""
-        with self.turn.take("redo"):
-            return self._move(moving.forward(self.history, self.snapshots))
-
-    def go_to(self, target: int | str) -> StepRecord:
-        """To any step by id, or to the tip of a branch by name, exactly; UnknownName or NotPossible (its weights were given up)."""
-        with self.turn.take("go to"):
-            return self._move(self.history.find(target), target if isinstance(target, str) else None)
-
-    def branch(self, name: str) -> None:
-        """Name a new branch at the head and switch to it."""
-        with self.turn.take("branch"):
-            self.history.name_branch(name)
-        self._emit(Moved(self.head, name))
-
-    def _move(self, target: int, branch: str | None = None) -> StepRecord:
-        self.snapshots.load(target)
-        self.history.move(target, branch)
-        self._emit(Moved(target, self.history.branch))
-        return self.history[target]
-
-    def keep_every(self, k: int) -> tuple[int, ...]:
-        """Give up the weights of all steps but every `k`-th, the start, the head and the branch tips; returns their ids."""
-        with self.turn.take("keep every"):
-            dropped = moving.keep_every(self.history, self.snapshots, k)
-        self._emit(Thinned(self.head, dropped))
-        return dropped
-
-    def forget_branch(self, name: str) -> tuple[int, ...]:
-        """Give up a branch and the weights of the steps that only it needs.
-
-        Raises:
-            UnknownName: no such branch.
-            NotPossible: it is the one we are on.
-        """
-        with self.turn.take("forget a branch"):
-            dropped = moving.forget_branch(self.history, self.snapshots, name)
-        self._emit(Thinned(self.head, dropped))
-        return dropped
 
     def measure(self, *probes: Probe | str, of: str | int = "now") -> dict[str, Reading]:
         """Take readings; a mapping from label to Reading.

@@ -42,38 +42,18 @@ def take_step(session: Session, method: Method, selection: ParameterSelection) -
     Whatever ends it early (an error, a Stop, a closed iterator, a full disk) puts every value back, bit for bit.
     """
     snapshots, history, model = session.snapshots, session.history, session.model
-    snapshots.check(history.head)
-    parent = snapshots[history.head]
-    snapshots.secure(parent.weights, selection.names)
-    seed = session.step_seed(history.depth() + 1)
+    parent = _secure(session, selection)
     began = time.perf_counter()
-    asked = {passage.id for passage in session.forget}
-    settings = _json_safe(method)
     put: list[StoredTensor] = []
     try:
-        with model.following(selection.names, selection.use) as parameters:
-            work = Work(
-                model=model,
-                parameters=parameters,
-                forget=session.forget,
-                retain=tuple(passage for passage in session.corpus.train if passage.id not in asked),
-                generator=torch.Generator().manual_seed(seed),
-                seed=seed,
-                reference=snapshots[0].weights,
-                update_norm=session.update_norm(selection),
-                state=_carried(session, method, selection),
-            )
-            yield from _in_rounds(session, method, work)
-        _check_scope(session, method, selection)
-        edited: dict[str, torch.Tensor] = {name: model.parameters[name] for name in selection.names}
-        _check_finite(edited, method)
+        work = yield from _run(session, method, selection)
         new: dict[str, StoredTensor] = {}
-        for name, parameter in edited.items():
+        for name in selection.names:
             # SGD on the looked-up matrix moves the rows of tokens that occur, and no others
             few = name == model.layout.input_embedding and (selection.use == "input" or not model.layout.tied)
-            new[name] = snapshots.store.put(parameter, rows_over=parent.weights.stored[name] if few else None)
+            new[name] = snapshots.store.put(model.parameters[name], rows_over=parent.stored[name] if few else None)
             put.append(new[name])
-        weights = parent.weights.replaced(new)
+        weights = parent.replaced(new)
         state: dict[str, StoredTensor] = {}
         for name, tensor in work.state.items():
             state[name] = snapshots.store.put(tensor)
@@ -83,21 +63,80 @@ def take_step(session: Session, method: Method, selection: ParameterSelection) -
             parent=history.head,
             branch=history.branch,
             method=method.name,
-            settings=settings,
+            settings=json_safe(method),
             where=selection.text,
             forget=tuple(passage.id for passage in session.forget),
-            seed=seed,
+            seed=work.seed,
             seconds=time.perf_counter() - began,
-            update_norm=_moved(session, weights, parent.weights, new),
-            narration=_narration(method, selection, len(asked)),
+            update_norm=_moved(session, weights, parent, new),
+            narration=_narration(method, selection, len(session.forget)),
         )
         snapshots.add(record.id, weights, state)
     except BaseException:
-        snapshots.restore([*selection.names, *(name for name in snapshots.changed_outside() if name not in selection.names)])
+        _take_back(session, selection)
         snapshots.store.discard(put)
         raise
     history.add(record)
     return record
+
+
+def rehearse(session: Session, method: Method, selection: ParameterSelection) -> Generator[Progress, None, dict[str, torch.Tensor]]:
+    """Run a method once, exactly as `take_step` does, and put every value back, bit for bit.
+
+    Returns selected parameter name -> what the step would add to it, at least in float32.
+    """
+    before = _secure(session, selection)
+    try:
+        yield from _run(session, method, selection)
+        update = {name: change(session.model.parameters[name], before[name]) for name in selection.names}
+    finally:
+        _take_back(session, selection)
+    session.snapshots.store.fit()  # the copies from which values were put back count too
+    return update
+
+
+def change(after: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
+    """after - before, on the device of `after`; half precision is widened first."""
+    kind = torch.promote_types(after.dtype, torch.float32)
+    return after.detach().to(kind) - before.to(after.device, kind)
+
+
+def _secure(session: Session, selection: ParameterSelection) -> Weights:
+    """The weights of the head, of which the selected ones have copies from now on: they are about to be edited."""
+    head = session.history.head
+    session.snapshots.check(head)
+    weights = session.snapshots[head].weights
+    session.snapshots.secure(weights, selection.names)
+    return weights
+
+
+def _take_back(session: Session, selection: ParameterSelection) -> None:
+    """Put back every value that an unfinished step edited."""
+    outside = [name for name in session.snapshots.changed_outside() if name not in selection.names]
+    session.snapshots.restore([*selection.names, *outside])
+
+
+def _run(session: Session, method: Method, selection: ParameterSelection) -> Generator[Progress, None, Work]:
+    """Run a method once on the live weights and check what it left; whoever called commits that or takes it back."""
+    model = session.model
+    seed = session.step_seed(session.history.depth() + 1)
+    asked = {passage.id for passage in session.forget}
+    with model.following(selection.names, selection.use) as parameters:
+        work = Work(
+            model=model,
+            parameters=parameters,
+            forget=session.forget,
+            retain=tuple(passage for passage in session.corpus.train if passage.id not in asked),
+            generator=torch.Generator().manual_seed(seed),
+            seed=seed,
+            reference=session.snapshots[0].weights,
+            update_norm=session.update_norm(selection),
+            state=_carried(session, method, selection),
+        )
+        yield from _in_rounds(session, method, work)
+    _check_scope(session, method, selection)
+    _check_finite({name: model.parameters[name] for name in selection.names}, method)
+    return work
 
 
 def _in_rounds(session: Session, method: Method, work: Work) -> Generator[Progress, None, None]:
@@ -159,7 +198,7 @@ def _retain(rows: tuple[dict[str, Any], ...]) -> float | None:
     return next((row["perplexity"] for row in rows if row["group"] == "retain"), None)
 
 
-def _json_safe(method: Method) -> dict[str, Any]:
+def json_safe(method: Method) -> dict[str, Any]:
     """The settings as they come back from a saved history."""
     try:
         return json.loads(json.dumps(method.settings))  # type: ignore[no-any-return]
@@ -172,7 +211,7 @@ def _json_safe(method: Method) -> dict[str, Any]:
 def _carried(session: Session, method: Method, selection: ParameterSelection) -> dict[str, torch.Tensor]:
     """The state that the parent's commit holds for the same method, settings and selection; copies."""
     parent = session.history[session.history.head]
-    if (parent.method, dict(parent.settings), parent.where) != (method.name, _json_safe(method), selection.text):
+    if (parent.method, dict(parent.settings), parent.where) != (method.name, json_safe(method), selection.text):
         return {}
     return {name: stored.value().clone() for name, stored in session.snapshots[parent.id].state.items()}
 

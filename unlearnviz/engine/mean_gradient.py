@@ -1,0 +1,64 @@
+"""The gradient of the mean token loss of several texts together, and that of a tied embedding in its two uses apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+
+from unlearnviz.engine.work import recording
+
+if TYPE_CHECKING:
+    from unlearnviz.engine.model import Batch, LanguageModel
+
+INPUT, OUTPUT = "embedding.input", "embedding.output"
+_PIECE = 2**20  # entries looked at together in float64
+
+
+@torch.inference_mode(mode=False)
+def batches_of(model: LanguageModel, texts: Iterable[str]) -> list[Batch]:
+    """All texts in batches that fit the machine; texts of a single token, of which nothing is predicted, are left out."""
+    usable = [text for text in texts if len(model.encode(text)) > 1]
+    return [model.batch([usable[k] for k in indices]) for indices in model.chunks(range(len(usable)), usable)]
+
+
+def mean_gradient(model: LanguageModel, batches: Sequence[Batch], names: Sequence[str]) -> dict[str, torch.Tensor]:
+    """Parameter name -> gradient of the mean loss over all predicted tokens of all batches; a tied matrix as a whole."""
+    with recording(), model.following(names) as parameters:
+        return _summed(model, batches, parameters)
+
+
+def mean_gradient_by_use(model: LanguageModel, batches: Sequence[Batch], names: Sequence[str]) -> dict[str, torch.Tensor]:
+    """As `mean_gradient`, and for a tied embedding among `names` also "embedding.input" and "embedding.output", its two parts.
+
+    The parts add up to the whole: the input part has rows only for tokens that occur, the output part for every token.
+    """
+    embedding = model.layout.input_embedding
+    if not model.layout.tied or embedding not in names:
+        return mean_gradient(model, batches, names)
+    with recording(), model.following(names, "input") as parameters:
+        output = model.module.get_output_embeddings().weight.requires_grad_()  # a parameter of its own for the while
+        found = _summed(model, batches, {**parameters, OUTPUT: output})
+    found[INPUT] = found[embedding]
+    found[embedding] = found[INPUT] + found[OUTPUT]
+    return found
+
+
+def _summed(model: LanguageModel, batches: Sequence[Batch], parameters: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    predicted = sum(int((batch.labels[:, 1:] != -100).sum()) for batch in batches)
+    total = {name: torch.zeros_like(parameter, requires_grad=False) for name, parameter in parameters.items()}
+    for batch in batches:
+        loss = model.losses(batch)[0].sum() / predicted
+        gradients = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
+        for name, gradient in zip(parameters, gradients, strict=True):
+            if gradient is not None:
+                total[name].add_(gradient)
+    return total
+
+
+def inner_product(left: torch.Tensor, right: torch.Tensor) -> float:
+    """Sum of the products of the entries of two tensors of one shape, accumulated in float64, in pieces."""
+    ours, theirs = left.reshape(-1), right.reshape(-1)
+    pieces = range(0, ours.numel(), _PIECE)
+    return sum(float(ours[start : start + _PIECE].double() @ theirs[start : start + _PIECE].double()) for start in pieces)
