@@ -27,20 +27,20 @@ session = uv.demo()
 SHOW = """
 def watched(dashboard):
     "What the kernel holds, as a label of the page: told whenever work has ended and whenever the place changes."
-    said, ends = ipywidgets.Label(layout={"width": "200px"}).add_class("said"), []
+    said = ipywidgets.Label(layout={"width": "200px"}).add_class("said")
 
     def tell(change):
         state, head = dashboard.state, dashboard.state.session.head
-        if change["name"] == "busy":
-            ends.append(state.busy)
+        if change["name"] == "busy" and not state.busy:
+            return  # told with "finished", when the dashboard has said all of it
         said.value = json.dumps({
-            "ends": ends.count(""), "busy": state.busy, "where": state.where, "head": head,
+            "ends": state.finished, "busy": state.busy, "where": state.where, "head": head,
             "steps": len(state.session.history), "forget": [p.id for p in state.session.forget],
             "weights": "" if state.busy else state.session.fingerprint()[:12],
             "groups": str({name: [p.id for p in members] for name, members in state.session.groups.items()}),
         })
 
-    dashboard.state.observe(tell, ["busy", "where"])
+    dashboard.state.observe(tell, ["busy", "finished", "where"])
     tell({"name": "where"})
     return said
 

@@ -13,6 +13,7 @@ from tests.engine import worlds
 from unlearnviz.engine.corpus import Corpus
 from unlearnviz.engine.methods.gradient_ascent import GradientAscent
 from unlearnviz.errors import BadSelection
+from unlearnviz.views import runner
 from unlearnviz.views.dashboard import Dashboard
 
 STEP = GradientAscent()
@@ -113,7 +114,9 @@ def test_errors_are_one_sentence_with_details_only_where_they_were_not_meant():
     asyncio.run(asyncio.wait_for(main(), 60))
 
 
-def test_it_tells_what_runs_and_how_far_it_is():
+def test_it_tells_what_runs_and_how_far_it_is(monkeypatch):
+    monkeypatch.setattr(runner, "LASTING", 0.0)
+
     async def main():
         dashboard = Dashboard(worlds.session())
         await dashboard.idle()
@@ -124,6 +127,32 @@ def test_it_tells_what_runs_and_how_far_it_is():
         assert told[0] == ("Working: 3 steps of gradient-ascent", "visible")
         assert any(text.startswith("Working: 3 steps of gradient-ascent: step ") for text, _ in told)
         assert told[-1] == ("", "hidden")
+        dashboard.close()
+
+    asyncio.run(asyncio.wait_for(main(), 60))
+
+
+def test_the_page_stays_calm_while_short_work_runs_and_counts_what_ended(monkeypatch):
+    monkeypatch.setattr(runner, "LASTING", 60.0)
+
+    async def main():
+        dashboard = Dashboard(worlds.session())
+        await dashboard.idle()
+        steering = next(panel for panel in dashboard.panels if panel.title == "Steering")
+        told = []
+        for each in (dashboard.working, dashboard.bar, dashboard.bar.layout, steering.step, steering.run, steering.stop):
+            each.observe(told.append)
+        finished = dashboard.frame.finished
+        dashboard.state.step(STEP)
+        dashboard.state.step(STEP)  # a second click, which is dropped
+        await dashboard.idle()
+        assert told == []
+        assert dashboard.frame.finished == finished + 1 == dashboard.state.finished
+        assert len(dashboard.state.session.history) == 2
+        answers = dashboard.frame.answers
+        steering.controls.by_name["learning_rate"].value = "fast"
+        steering.step.click()
+        assert (dashboard.frame.finished, dashboard.frame.answers) == (finished + 1, answers + 1)
         dashboard.close()
 
     asyncio.run(asyncio.wait_for(main(), 60))

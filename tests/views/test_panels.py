@@ -116,9 +116,9 @@ def test_a_typed_text_is_added_and_one_that_is_refused_stays_to_be_mended(shown)
 def test_nothing_can_be_picked_while_work_runs(shown):
     panel, state = shown(ForgetSet)
     panel.person.value = "Ines Duarte"
-    state.busy = "one step"
+    state.lasting = "one step"
     assert [panel.picked.disabled, panel.results.disabled, panel.add.disabled, panel.whole.disabled] == [True] * 4
-    state.busy = ""
+    state.lasting = ""
     assert [panel.picked.disabled, panel.results.disabled, panel.add.disabled, panel.whole.disabled] == [False] * 4
 
 
@@ -207,7 +207,7 @@ def test_a_setting_that_cannot_be_starts_nothing(shown):
 def test_while_work_runs_only_stop_is_left(shown):
     panel, state = shown(Steering)
     state.step(STEP)
-    state.busy = "one step"
+    state.lasting = "one step"
     buttons = [panel.step, panel.run, panel.undo, panel.redo, panel.again, panel.learn, panel.twin]
     assert all(each.disabled for each in buttons)
     assert not panel.stop.disabled

@@ -1,6 +1,7 @@
 """Runner: one piece of work at a time, off the loop, with progress and Stop."""
 
 import asyncio
+import gc
 import threading
 import time
 
@@ -8,6 +9,7 @@ import pytest
 
 from unlearnviz.engine.progress import Progress
 from unlearnviz.errors import Busy, Cancelled
+from unlearnviz.views import runner as module
 from unlearnviz.views.runner import Outcome, Runner, seconds_left
 
 
@@ -54,6 +56,33 @@ def test_work_has_one_thread_of_its_own_and_callbacks_have_the_loops():
     assert len(set(log[:-1])) == 1
     assert log[0] != threading.get_ident()
     assert set(here) == {threading.get_ident()}
+
+
+def test_two_pieces_of_work_share_a_thread_which_ends_with_the_runner():
+    log = []
+    runner = Runner()
+    runner.start(count(3, log))
+    runner.start(count(3, log))
+    assert len({each for each in log if each != "closed"}) == 1
+    (thread,) = runner._thread._threads
+    del runner
+    gc.collect()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def test_only_work_that_lasts_is_said_to_last(monkeypatch):
+    monkeypatch.setattr(module, "LASTING", 0.05)
+    said = []
+
+    async def main():
+        runner = Runner(on_lasting=lambda: said.append(runner.title))
+        await runner.start(count(1), "short")
+        await runner.start(count(30, pause=0.01), "long")
+        await asyncio.sleep(0.1)
+
+    asyncio.run(main())
+    assert said == ["long"]
 
 
 def test_stop_is_seen_at_the_next_yield_and_closes_the_work():

@@ -37,11 +37,13 @@ class Dashboard(widgets.VBox):
         self.panels = [cls(self.state) for cls in all_panels()]
         columns = [widgets.VBox([p.widget for p in self.panels if p.column == column]) for column in range(3)]
         head = widgets.HBox([self.bar, self.working], layout={"flex_flow": "row wrap", "min_height": "30px"})
-        super().__init__([Frame(), self.sentence, self.error, head, widgets.Box(columns).add_class("uv-columns")])
+        self.frame = Frame()
+        super().__init__([self.frame, self.sentence, self.error, head, widgets.Box(columns).add_class("uv-columns")])
         self.add_class("uv-dashboard")
         self._closed = False
         self.state.observe(self._on_picture, "picture")
-        self.state.observe(self._on_busy, "busy")
+        self.state.observe(self._on_lasting, "lasting")
+        self.state.observe(self._answered, ["finished", "error"])
         self.state.observe(self._on_progress, "progress")
         self.state.observe(self._on_error, "error")
         self.state.open()
@@ -57,21 +59,28 @@ class Dashboard(widgets.VBox):
     def _on_picture(self, change: dict[str, Any]) -> None:
         self.sentence.text = change["new"].sentence
 
-    def _on_busy(self, change: dict[str, str]) -> None:
+    def _on_lasting(self, change: dict[str, str]) -> None:
         self.bar.layout.visibility = "visible" if change["new"] else "hidden"
         self.working.value = f"Working: {change['new']}" if change["new"] else ""
         self.bar.value = 0.0
+        self._on_progress({"new": self.state.progress if change["new"] else None})
+
+    def _answered(self, _change: object) -> None:
+        """What a person asked for is done, or was refused: the page may take the next click."""
+        with self.frame.hold_sync():
+            self.frame.finished = self.state.finished
+            self.frame.answers += 1
 
     def _on_progress(self, change: dict[str, Progress | None]) -> None:
         progress = change["new"]
-        if progress is None:
+        if progress is None or not self.state.lasting:
             return
         self.bar.value = progress.fraction or 0.0
         left = seconds_left(progress)
         estimate = ""
         if left is not None and left >= 1:
             estimate = f", about {left:.0f} s left" if left < 90 else f", about {left / 60:.0f} min left"
-        self.working.value = f"Working: {self.state.busy}: {progress.text}{estimate}"
+        self.working.value = f"Working: {self.state.lasting}: {progress.text}{estimate}"
 
     def _on_error(self, change: dict[str, Any]) -> None:
         error = change["new"]

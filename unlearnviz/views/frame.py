@@ -1,10 +1,11 @@
-"""Frame: what a dashboard brings to the page as a whole, its style and the right to its keys."""
+"""Frame: what a dashboard brings to the page as a whole: its style, the right to its keys, one click at a time, and a sign."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import anywidget
+import traitlets
 
 _ESM = """
 // JupyterLab takes keys from every element that is no text field: arrows from a slider or a select, "a" and "d d" (which
@@ -18,18 +19,51 @@ const guard = ({ target }) => {
   root?.addEventListener("keydown", keep); // the same listener is added once, however often it is asked for
 };
 
+// A second click on a button is swallowed until the kernel has answered the first one, so that a double click never starts
+// two runs. Where the answer takes longer than PATIENCE, the kernel itself has disabled what may not be clicked.
+const PATIENCE = 700; // milliseconds
+const BUTTONS = ".jupyter-button, .uv-passages button";
+
 export default {
-  render({ el }) {
+  render({ model, el }) {
+    const over = new AbortController();
+    let last = {};
+    const root = () => el.closest(".uv-dashboard");
+    const once = (event) => {
+      const button = event.target.closest?.(BUTTONS);
+      if (!button || button.closest(".uv-dashboard") !== root()) return;
+      if (button === last.button && event.timeStamp - last.time < PATIENCE) event.stopImmediatePropagation();
+      else last = { button, time: event.timeStamp };
+    };
+    const answered = () => {
+      last = {};
+      root()?.setAttribute("data-finished", model.get("finished"));
+    };
     el.hidden = true;
-    document.addEventListener("focusin", guard);
-    return () => document.removeEventListener("focusin", guard);
+    document.addEventListener("focusin", guard, { signal: over.signal });
+    document.addEventListener("click", once, { capture: true, signal: over.signal });
+    model.on("change:answers", answered);
+    const placed = () => (root() ? answered() : over.signal.aborted || requestAnimationFrame(placed));
+    placed();
+    return () => {
+      over.abort();
+      model.off("change:answers", answered);
+    };
   },
 };
 """
 
 
 class Frame(anywidget.AnyWidget):
-    """The invisible first child of a dashboard."""
+    """The invisible first child of a dashboard.
+
+    Attributes:
+        finished: how many pieces of work have ended; in the page the attribute `data-finished` of the dashboard.
+        answers: counts them and refusals: each lets the next click through.
+    """
 
     _esm = _ESM
     _css = Path(__file__).parent / "dashboard.css"
+
+    finished = traitlets.Int(0).tag(sync=True)
+    answers = traitlets.Int(0).tag(sync=True)

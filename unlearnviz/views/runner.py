@@ -1,7 +1,7 @@
 """Runner: one piece of long work at a time, off the event loop, with progress and Stop.
 
-The work is a generator: each `next` does one bounded unit and yields a Progress. One thread of its own runs it from
-the first unit to the last, because torch's grad mode belongs to a thread; callbacks run on the event-loop thread, where
+The work is a generator: each `next` does one bounded unit and yields a Progress. One thread runs it from the first
+unit to the last, because torch's grad mode belongs to a thread; callbacks run on the event-loop thread, where
 widgets may be touched. Stop sets an event that is seen at the next yield; then `close()` is called on the generator, in
 its thread, and whatever it undoes in `finally` is undone before the end is reported.
 """
@@ -19,6 +19,7 @@ from typing import Any, Literal
 from unlearnviz.engine.progress import Progress
 from unlearnviz.errors import Busy, Cancelled
 
+LASTING = 0.5  # seconds: of work that ends sooner a page need not say that it runs
 INTERVAL = 0.1  # seconds: at most ten progress reports per second, the last one always among them
 
 
@@ -38,15 +39,20 @@ class Runner:
     Args:
         on_progress: called with the latest Progress (its `seconds` filled in), ten times per second at most.
         on_end: called once with the Outcome, when the runner is free again.
+        on_lasting: called once for work that still runs after `LASTING` seconds, where an event loop runs.
     """
 
     def __init__(
         self,
         on_progress: Callable[[Progress], object] | None = None,
         on_end: Callable[[Outcome], object] | None = None,
+        on_lasting: Callable[[], object] | None = None,
     ) -> None:
         self._on_progress = on_progress
         self._on_end = on_end
+        self._on_lasting = on_lasting
+        # kept from work to work, since every new thread makes torch gather threads of its own; it ends with the runner
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="unlearnviz-work")
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._running = False
@@ -77,7 +83,7 @@ class Runner:
         except RuntimeError:  # plain Python, pytest: nobody else wants this thread
             asyncio.run(self._run(work))
             return None
-        self._task = loop.create_task(self._run(work))
+        self._task = loop.create_task(self._run(work, lasting=True))
         return self._task
 
     def stop(self) -> None:
@@ -92,16 +98,16 @@ class Runner:
         if error is not None:
             raise error
 
-    async def _run(self, work: Iterator[Progress]) -> Outcome:
+    async def _run(self, work: Iterator[Progress], *, lasting: bool = False) -> Outcome:
         loop, began = asyncio.get_running_loop(), time.perf_counter()
         reports = _Latest(loop, self._report)
-        thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="unlearnviz-work")
+        timer = loop.call_later(LASTING, self._lasts) if lasting else None
         cancelled = False
 
         async def off_loop(job: Callable[[Iterator[Progress]], Any]) -> Any:
             """`job(work)` on the work's thread. A cancelled task waits for it all the same, and then stops."""
             nonlocal cancelled
-            future = loop.run_in_executor(thread, job, work)
+            future = loop.run_in_executor(self._thread, job, work)
             while True:
                 try:
                     return await asyncio.shield(future)
@@ -116,7 +122,8 @@ class Runner:
             reports.put(replace(value, seconds=time.perf_counter() - began) if value.seconds is None else value)
         else:
             finished, value, error = False, None, await off_loop(_close)
-        thread.shutdown(wait=False)
+        if timer is not None:
+            timer.cancel()
         state: Literal["done", "stopped", "failed"] = "done" if finished else "stopped"
         if error is not None:
             state = "stopped" if isinstance(error, Cancelled) else "failed"
@@ -131,6 +138,13 @@ class Runner:
         if self._on_progress is not None:
             try:
                 self._on_progress(progress)
+            except Exception as error:
+                self._unraised = error
+
+    def _lasts(self) -> None:
+        if self._on_lasting is not None:
+            try:
+                self._on_lasting()
             except Exception as error:
                 self._unraised = error
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 import traitlets
@@ -30,6 +29,8 @@ class SessionState(traitlets.HasTraits):
         picture: the immutable mirror of the session; replaced once per piece of work.
         where: the selection for the next step, as text.
         busy: what is running, or "".
+        lasting: the same once it has run for half a second: only then the page shows it and takes its buttons away.
+        finished: how many pieces of work have ended.
         progress: the latest report of what is running, or None.
         error: the last error, or None; cleared when the next work starts.
         on_request: labels of probes whose last two runs took over 0.5 s each: they are measured when asked only.
@@ -38,6 +39,8 @@ class SessionState(traitlets.HasTraits):
     picture = traitlets.Instance(Picture, ())
     where = traitlets.Unicode("embedding")
     busy = traitlets.Unicode("")
+    lasting = traitlets.Unicode("")
+    finished = traitlets.Int(0)
     progress = traitlets.Any(None)
     error = traitlets.Any(None)
     on_request: traitlets.Tuple = traitlets.Tuple()
@@ -45,7 +48,7 @@ class SessionState(traitlets.HasTraits):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self.session = session
-        self.runner = Runner(self._on_progress, self._on_end)
+        self.runner = Runner(self._on_progress, self._on_end, self._on_lasting)
         self._readouts = Readouts(session)
         self._ending = self._inline = False
         self._wishes: dict[str, Callable[[], None]] = {}  # asked for while work runs; of a kind the latest
@@ -78,7 +81,7 @@ class SessionState(traitlets.HasTraits):
     def open(self) -> None:
         """Take the first picture, and the first readings if something is picked."""
         self._done = self._readouts.news = ""
-        self._take()
+        self.picture = self._picture()
         if self.session.forget:
             self.start("measuring", self._measuring())
 
@@ -231,6 +234,9 @@ class SessionState(traitlets.HasTraits):
             self.picture = fresh
         self.progress = progress
 
+    def _on_lasting(self) -> None:
+        self.lasting = self.busy
+
     def _on_end(self, outcome: Outcome) -> None:
         """On the event loop: one new picture, then what was asked for meanwhile."""
         moved = self.session.head != self.picture.step
@@ -257,14 +263,12 @@ class SessionState(traitlets.HasTraits):
     def _show_end(self, outcome: Outcome, slow: tuple[str, ...]) -> None:
         with self.hold_trait_notifications():
             self.on_request = (*self.on_request, *(label for label in slow if label not in self.on_request))
-            self._take()
+            self.picture = self._picture()
             self.progress = self._fresh = None
-            self.busy = ""
+            self.busy = self.lasting = ""
             if outcome.error is not None:
                 self.error = self._failure = outcome.error
-
-    def _take(self) -> None:
-        self.picture = self._picture()
+            self.finished += 1
 
     def _picture(self) -> Picture:
         said = " ".join(part for part in (self._done, self._readouts.news) if part)
@@ -282,11 +286,6 @@ class SessionState(traitlets.HasTraits):
     def failed(self, error: Exception) -> None:
         """A panel could not draw: the page says so, and the others go on."""
         self.error = self._failure = error
-
-    def say(self, sentence: str) -> None:
-        """Show a sentence without any work."""
-        self.picture = replace(self.picture, sentence=sentence)
-
 
 def _part(work: Generator[Progress, None, T], done: int, total: int) -> Generator[Progress, None, T]:
     """One of several pieces of work: its reports tell how far the whole is."""

@@ -19,22 +19,24 @@ CELLS = [
     "print(1000 * statistics.median(session.step(uv.GradientAscent(updates=20)).seconds / 20 for _ in range(5)), 'ms')",
 ]
 WATCH = """() => {
-  const marks = window.uvMarks = { began: 0, drawn: 0, drawings: 0, idle: 0 };
-  const step = () => [...document.querySelectorAll("button.jupyter-button")].find((each) => each.textContent.trim() === "Step");
-  marks.ready = () => Boolean(step()) && !step().disabled;
+  const finished = () => Number(document.querySelector(".uv-dashboard")?.dataset.finished ?? 0); // pieces of work
+  const marks = window.uvMarks = { began: 0, before: 0, drawn: 0, drawings: 0, idle: 0 };
+  marks.ready = () => finished() > marks.before;
   for (const kind of ["pointerdown", "keydown"]) {
-    document.addEventListener(kind, () => Object.assign(marks, { began: performance.now(), drawn: 0, drawings: 0, idle: 0 }), true);
+    document.addEventListener(kind, () => {
+      Object.assign(marks, { began: performance.now(), before: finished(), drawn: 0, drawings: 0, idle: 0 });
+    }, true);
   }
   new MutationObserver((changes) => {
     for (const { target, attributeName } of changes) {
       if (attributeName === "data-drawn") {
         marks.drawn = performance.now();
         marks.drawings += 1;
-      } else if (target === step() && !target.disabled && !marks.idle) {
+      } else if (finished() > marks.before && !marks.idle) {
         marks.idle = performance.now();
       }
     }
-  }).observe(document.body, { subtree: true, attributes: true, attributeFilter: ["data-drawn", "disabled"] });
+  }).observe(document.body, { subtree: true, attributes: true, attributeFilter: ["data-drawn", "data-finished"] });
 }"""
 SETTLED = "uvMarks.drawn > uvMarks.began && performance.now() - uvMarks.drawn > 700 && uvMarks.ready()"
 TOOK = "({ milliseconds: uvMarks.drawn - uvMarks.began, drawings: uvMarks.drawings })"

@@ -122,7 +122,7 @@ class ForgetSet(Panel):
         self.results.rows = [
             {"id": p.id, "text": p.text, "subject": p.subject, "badge": "", "picked": False} for p in matching[:SHOWN]
         ]
-        self.whole.disabled = self.person.value == EVERYONE or bool(self.state.busy)
+        self.whole.disabled = self.person.value == EVERYONE or bool(self.state.lasting)
 
     def _toggle(self, passage: str) -> None:
         forget: list[Any] = list(self.state.picture.forget)

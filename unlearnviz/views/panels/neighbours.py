@@ -69,7 +69,7 @@ class Neighbours(Panel):
             for n in above[:SHOWN]
         ]
         self.all.description = f"Add all {len(above)} to the forget set"
-        self.all.disabled = not above or bool(self.state.busy)
+        self.all.disabled = not above or bool(self.state.lasting)
 
     def _add(self, passage: str) -> None:
         self.state.pick([*self.state.picture.forget, passage])

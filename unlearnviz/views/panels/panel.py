@@ -30,7 +30,7 @@ class Panel:
         self.widget = widgets.VBox([heading, *self.build()]).add_class("uv-panel")
         self.widget.add_class("uv-" + type(self).__name__.lower())
         state.observe(self._on_picture, "picture")
-        state.observe(self._on_busy, "busy")
+        state.observe(self._on_lasting, "lasting")
 
     def build(self) -> list[widgets.Widget]:
         """The panel's widgets, top to bottom."""
@@ -41,7 +41,7 @@ class Panel:
         raise NotImplementedError
 
     def enable(self, *, idle: bool) -> None:
-        """Work has ended (idle) or begun: enable or disable what starts work."""
+        """Work goes on for a while (not idle), or that has ended: disable or enable what starts work."""
 
     def _on_picture(self, change: dict[str, Picture]) -> None:
         try:
@@ -49,11 +49,11 @@ class Panel:
         except Exception as error:  # shown in the page; the other panels go on
             self.state.failed(error)
 
-    def _on_busy(self, change: dict[str, str]) -> None:
+    def _on_lasting(self, change: dict[str, str]) -> None:
         self.enable(idle=not change["new"])
 
     def close(self) -> None:
         """Stop watching and close every widget."""
         self.state.unobserve(self._on_picture, "picture")
-        self.state.unobserve(self._on_busy, "busy")
+        self.state.unobserve(self._on_lasting, "lasting")
         close_all(self.widget)

@@ -127,7 +127,7 @@ class Steering(Panel):
         # of texts that it knows this is worth a line at the start only: later steps are there to undo it
         self.advice.text = "" if known.knows and picture.step else known.sentence
         self.learn.button_style = "primary" if known.knows is False else ""
-        self.enable(idle=not self.state.busy)
+        self.enable(idle=not self.state.lasting)
 
     def enable(self, *, idle: bool) -> None:
         """While work runs only Stop is left."""
