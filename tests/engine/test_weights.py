@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from unlearnviz.engine import weights as module
 from unlearnviz.engine.storage import TensorStore
 from unlearnviz.engine.weights import Weights, fingerprint
 
@@ -42,6 +43,23 @@ def test_distance_and_norm_against_numpy_in_float64(dtype):
         assert left.norm(names) == pytest.approx(math.sqrt(sum((arrays[0][n] ** 2).sum() for n in names or ("a", "b"))), rel=1e-6)
     assert left.norm([]) == 0.0
     assert left.distance(left) == 0.0
+
+
+def test_a_distance_of_stored_values_is_computed_once_and_that_of_live_ones_every_time(monkeypatch):
+    asked = []
+    square_norm = module.square_norm
+    monkeypatch.setattr(module, "square_norm", lambda tensor, minus: asked.append(tensor) or square_norm(tensor, minus=minus))
+    store, parameter = TensorStore(), torch.zeros(7)
+    start, twin = Weights.of(some(), store), Weights.of({name: tensor + 1 for name, tensor in some().items()}, store)
+    before = start.distance(twin)
+    moved = start.replaced({"b": store.put(torch.zeros(7))})
+    assert moved.distance(twin, ["a"]) == start.distance(twin, ["a"])
+    assert start.distance(twin) == before
+    assert len(asked) == 2
+    live = start.replaced({"b": store.live(parameter)})
+    assert live.distance(moved) == 0.0
+    parameter.fill_(2.0)  # somebody edits the model
+    assert live.distance(moved) == pytest.approx(2 * math.sqrt(7))
 
 
 def test_a_small_step_of_a_float64_model_is_not_rounded_away():

@@ -37,7 +37,9 @@ def default_memory_budget() -> int:
 class StoredTensor:
     """One immutable value, held in one of four ways: the live parameter itself, a tensor, changed rows over a base, or a file."""
 
-    __slots__ = ("base", "bytes_on_disk", "device", "dtype", "file", "is_live", "row_values", "rows", "shape", "tensor", "visited")
+    __slots__ = (
+        "__weakref__", "base", "bytes_on_disk", "device", "dtype", "file", "is_live", "row_values", "rows", "shape", "tensor", "visited",
+    )  # fmt: skip
 
     def __init__(self, *, live: torch.Tensor | None = None, tensor: torch.Tensor | None = None) -> None:
         held = live if live is not None else tensor

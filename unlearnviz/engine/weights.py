@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import weakref
 from collections.abc import Iterable, Iterator, Mapping
 
 import torch
@@ -22,6 +23,8 @@ class Weights(Mapping[str, torch.Tensor]):
     def __init__(self, stored: Mapping[str, StoredTensor]) -> None:
         self.stored = dict(stored)
         self._square_norms: dict[str, float] = {}
+        # of other values of the same name to ours: most of a model is the same stored value at the next step
+        self._square_distances: weakref.WeakKeyDictionary[StoredTensor, float] = weakref.WeakKeyDictionary()
 
     @classmethod
     def of(cls, tensors: Mapping[str, torch.Tensor], store: TensorStore | None = None) -> Weights:
@@ -50,12 +53,23 @@ class Weights(Mapping[str, torch.Tensor]):
         return self.stored[name] is other.stored[name]
 
     def distance(self, other: Weights, names: Iterable[str] | None = None) -> float:
-        """L2 norm of the difference over `names` (all by default), accumulated in float64; shared tensors cost nothing."""
+        """L2 norm of the difference over `names` (all by default), accumulated in float64; shared tensors cost nothing.
+
+        The distance of two stored values is computed once; that of the live parameters, which somebody may edit, every time.
+        """
         total = 0.0
         for name in self.stored if names is None else names:
             if name in other.stored and not self.shares(other, name):
-                total += square_norm(self[name], minus=other[name])
+                total += self._square_distance(other, name)
         return math.sqrt(total)
+
+    def _square_distance(self, other: Weights, name: str) -> float:
+        stored = self.stored[name]
+        if stored.is_live or other.stored[name].is_live:
+            return square_norm(self[name], minus=other[name])
+        if stored not in other._square_distances:
+            other._square_distances[stored] = square_norm(self[name], minus=other[name])
+        return other._square_distances[stored]
 
     def norm(self, names: Iterable[str] | None = None) -> float:
         """L2 norm over `names` (all by default), accumulated in float64."""

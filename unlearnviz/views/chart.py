@@ -53,8 +53,9 @@ class Chart(anywidget.AnyWidget):
     notice = traitlets.Unicode().tag(sync=True)  # one line under the chart: a click that failed
     clickable = traitlets.Bool(default_value=False).tag(sync=True)  # someone listens: the table offers buttons, too
     revision = traitlets.Int(0).tag(sync=True)  # counts the figures given; 0: none yet
-    drawn = traitlets.Int(0).tag(sync=True)  # the revision that a page last drew; equal to `revision` when up to date
-    draw_milliseconds = traitlets.Float(0.0).tag(sync=True)  # how long that took in the page
+    # set by the page, which need not be told what it said itself
+    drawn = traitlets.Int(0).tag(sync=True, echo_update=False)  # the revision that a page last drew; equal to `revision` when up to date
+    draw_milliseconds = traitlets.Float(0.0).tag(sync=True, echo_update=False)  # how long that took in the page
     plotly_version = traitlets.Unicode(version("plotly")).tag(sync=True)
     kernel = traitlets.Unicode(KERNEL).tag(sync=True)
 
