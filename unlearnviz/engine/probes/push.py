@@ -14,7 +14,7 @@ from unlearnviz.engine.probes.generation import half_prompt
 from unlearnviz.engine.probes.probe import Probe, Reading, View
 from unlearnviz.engine.selection import ParameterSelection
 from unlearnviz.engine.settings import setting
-from unlearnviz.engine.weights import Weights, square_norm
+from unlearnviz.engine.weights import square_norm
 from unlearnviz.engine.work import Work
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _row_moves(before: LanguageModel, record: StepRecord, forget: Sequence[Passa
             moved, note=_unsplit(f"it was not one plain update along the gradient of the forget texts (cosine {cosine:.3f})")
         )
     scale = product / square
-    return _RowMoves(moved, *(_row_norms(part) * scale for part in parts.values()))
+    return _RowMoves(moved, _row_norms(parts["input"]) * scale, _row_norms(parts["output"]) * scale)
 
 
 def _unsplit(reason: str) -> str:
@@ -145,7 +145,8 @@ def _change(now: torch.Tensor, previous: torch.Tensor) -> torch.Tensor:
 
 
 def _row_norms(matrix: torch.Tensor) -> torch.Tensor:
-    return torch.linalg.vector_norm(matrix, dim=1, dtype=torch.float64)
+    norms: torch.Tensor = torch.linalg.vector_norm(matrix, dim=1, dtype=torch.float64)
+    return norms
 
 
 def _token_rows(model: LanguageModel, moved: _RowMoves, most: int) -> list[dict[str, Any]]:
@@ -187,8 +188,8 @@ def _next_shares(model: LanguageModel, prompt: str) -> torch.Tensor:
     """Probability of each token to come after a prompt (of a long one its end is read), shape (vocabulary,), float64, on the CPU."""
     ids = torch.tensor([model.encoder.whole(prompt).ids[-model.context :]], device=model.device)
     with model.quiet():
-        logits = model.module(input_ids=ids, use_cache=False).logits[0, -1]
-    return logits.double().cpu().softmax(dim=0)  # type: ignore[no-any-return]
+        logits: torch.Tensor = model.module(input_ids=ids, use_cache=False).logits[0, -1]
+    return logits.double().cpu().softmax(dim=0)
 
 
 def _spelled(model: LanguageModel, token: int) -> str:
