@@ -13,9 +13,10 @@ import unlearnviz
 
 ROOT = Path(__file__).parents[1]
 NAMES = [
-    *("Chart", "Corpus", "Dashboard", "ExactRecall", "FineTune", "Generation", "GradientAscent", "GradientDifference"),
-    *("GradientMethod", "GradientNorm", "LanguageModel", "Method", "Passage", "Perplexity", "Probe", "Reading", "Session"),
-    *("TokenText", "UnlearnvizError", "UpdateSize", "demo", "learn"),
+    *("ActivationGradient", "Chart", "Conflict", "Corpus", "Dashboard", "ExactRecall", "FineTune", "Generation"),
+    *("GradientAscent", "GradientDifference", "GradientMethod", "GradientNorm", "LanguageModel", "Method", "Passage", "Perplexity"),
+    *("Preview", "Probe", "Push", "Reading", "Session", "TokenText", "UnlearnvizError", "UpdateSize"),
+    *("demo", "learn"),
 ]
 
 

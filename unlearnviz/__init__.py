@@ -16,8 +16,9 @@ The nouns:
 - A `Session` is a small git of weights. One unlearning step is a commit; undo, redo and branches only move the head.
 - A `Method` changes weights: `GradientAscent`, `GradientDifference`, `FineTune`. Your own is a class of a few lines,
   most often a `GradientMethod`, which only says what to descend.
-- A `Probe` measures and changes nothing: `Perplexity`, `Generation`, `ExactRecall`, `GradientNorm`, `UpdateSize`. What it
-  found is a `Reading`.
+- A `Probe` measures and changes nothing: `Perplexity`, `Generation`, `ExactRecall`, `GradientNorm`, `UpdateSize`; `Conflict`
+  of forgetting with keeping, `ActivationGradient` token by token, `Push` of the last step. What it found is a `Reading`.
+- A `Preview` says what a step would do to each group of texts, before it is taken.
 - A `Dashboard` shows a session in a notebook. `Chart` and `TokenText` are the two widgets it draws with, for you as well.
 - `demo()` opens the shipped world; `learn(corpus)` trains a small model on texts of yours.
 - Every error that is raised on purpose is an `UnlearnvizError`, and says what to do next.
@@ -39,11 +40,15 @@ if TYPE_CHECKING:
     from unlearnviz.engine.methods.gradient_difference import GradientDifference
     from unlearnviz.engine.methods.method import GradientMethod, Method
     from unlearnviz.engine.model import LanguageModel
+    from unlearnviz.engine.preview import Preview
+    from unlearnviz.engine.probes.activation_gradient import ActivationGradient
+    from unlearnviz.engine.probes.conflict import Conflict
     from unlearnviz.engine.probes.exact_recall import ExactRecall
     from unlearnviz.engine.probes.generation import Generation
     from unlearnviz.engine.probes.gradient_norm import GradientNorm
     from unlearnviz.engine.probes.perplexity import Perplexity
     from unlearnviz.engine.probes.probe import Probe, Reading
+    from unlearnviz.engine.probes.push import Push
     from unlearnviz.engine.probes.update_size import UpdateSize
     from unlearnviz.engine.session import Session
     from unlearnviz.errors import UnlearnvizError
@@ -54,7 +59,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "ActivationGradient",
     "Chart",
+    "Conflict",
     "Corpus",
     "Dashboard",
     "ExactRecall",
@@ -68,7 +75,9 @@ __all__ = [
     "Method",
     "Passage",
     "Perplexity",
+    "Preview",
     "Probe",
+    "Push",
     "Reading",
     "Session",
     "TokenText",
@@ -79,7 +88,9 @@ __all__ = [
 ]
 
 _HOMES = {
+    "ActivationGradient": "engine.probes.activation_gradient",
     "Chart": "views.chart",
+    "Conflict": "engine.probes.conflict",
     "Corpus": "engine.corpus",
     "Dashboard": "views.dashboard",
     "ExactRecall": "engine.probes.exact_recall",
@@ -93,7 +104,9 @@ _HOMES = {
     "Method": "engine.methods.method",
     "Passage": "engine.corpus",
     "Perplexity": "engine.probes.perplexity",
+    "Preview": "engine.preview",
     "Probe": "engine.probes.probe",
+    "Push": "engine.probes.push",
     "Reading": "engine.probes.probe",
     "Session": "engine.session",
     "TokenText": "views.tokens",
