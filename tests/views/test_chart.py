@@ -57,6 +57,17 @@ def test_nothing_moves_and_the_template_travels_by_itself():
     assert wire(None) == ({}, {})
 
 
+def test_an_equal_figure_is_not_drawn_again():
+    chart = Chart(go.Figure(go.Scatter(y=[1, 2, math.nan])), summary="One.")
+    chart.update(go.Figure(go.Scatter(y=[1, 2, math.nan])), summary="Two.")
+    assert (chart.revision, chart.summary) == (1, "Two.")
+    chart.update(go.Figure(go.Scatter(y=[1, 2, 3])))
+    assert chart.revision == 2
+    chart.update(None)
+    assert (chart.revision, chart.spec) == (3, {})
+    chart.close()
+
+
 def test_an_update_sends_figure_and_sentence_in_one_message_and_the_template_once():
     chart = Chart(go.Figure(go.Scatter(y=[1, 2])), summary="before")
     sent = []

@@ -125,6 +125,30 @@ def test_a_run_draws_each_step_when_it_is_measured_and_says_what_the_whole_run_d
     in_a_loop(main)
 
 
+def test_charts_are_drawn_while_the_answers_are_still_written():
+    async def main():
+        state = opened()
+        await state.idle()
+        drawn = []
+        state.observe(lambda change: drawn.append(({*taken(change["new"])}, state.busy, change["new"].sentence)), "picture")
+        state.step(STEP)
+        await state.idle()
+        said = state.picture.sentence
+        assert drawn == [
+            ({"perplexity"}, "one step of gradient-ascent", said),
+            ({"perplexity", "generation"}, "", said),
+        ]
+        state.live("generation", live=False)
+        state.step(STEP)
+        await state.idle()
+        assert [taken for taken, *_ in drawn[2:]] == [{"perplexity"}]
+
+    def taken(picture):
+        return [label for label in picture.readings if picture.now(label) is not None]
+
+    in_a_loop(main)
+
+
 def test_a_run_leaves_the_same_weights_as_that_many_steps():
     state, other = opened(), worlds.session()
     state.run(3, STEP)

@@ -77,16 +77,16 @@ class Chart(anywidget.AnyWidget):
         self.update(figure)
 
     def update(self, figure: go.Figure | None, *, summary: str | None = None) -> None:
-        """Draw `figure` in place of the present one, and change its sentence, in one message."""
+        """Draw `figure` in place of the present one, and change its sentence, in one message; an equal one is not drawn again."""
         spec, template = wire(figure)
         self._figure = figure
         with self.hold_sync():
-            self.template = template
-            self.spec = spec
             self.notice = ""
             if summary is not None:
                 self.summary = summary
-            self.revision += 1
+            if not self.revision or (spec, template) != (self.spec, self.template):
+                self.template, self.spec = template, spec
+                self.revision += 1
 
     def on_click(self, callback: Callable[[Click], object]) -> Callable[[], None]:
         """Call `callback` for every point that is clicked; returns a function that ends this.

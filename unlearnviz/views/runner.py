@@ -11,16 +11,19 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from unlearnviz.engine.progress import Progress
 from unlearnviz.errors import Busy, Cancelled
 
 LASTING = 0.5  # seconds: of work that ends sooner a page need not say that it runs
 INTERVAL = 0.1  # seconds: at most ten progress reports per second, the last one always among them
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ class Runner:
         self._unraised: BaseException | None = None
         self._task: asyncio.Task[Outcome] | None = None  # a task that nobody holds may be collected
         self.title = ""
+        self.hurry = False  # set by the work, from its thread: the next report is delivered at once
         self.outcome: Outcome | None = None
 
     @property
@@ -120,6 +124,9 @@ class Runner:
             if finished:
                 break
             reports.put(replace(value, seconds=time.perf_counter() - began) if value.seconds is None else value)
+            if self.hurry:
+                self.hurry = False
+                reports.flush()
         else:
             finished, value, error = False, None, await off_loop(_close)
         if timer is not None:
@@ -197,6 +204,18 @@ def in_event_loop() -> bool:
     except RuntimeError:
         return False
     return True
+
+
+def part(work: Generator[Progress, None, T], done: int, total: int) -> Generator[Progress, None, T]:
+    """One of several pieces of work: its reports tell how far the whole is."""
+    try:
+        while True:
+            inner = next(work)
+            yield Progress(done, total, f"step {done + 1} of {total}: {inner.text}")
+    except StopIteration as end:
+        return end.value
+    finally:
+        work.close()
 
 
 def seconds_left(progress: Progress) -> float | None:

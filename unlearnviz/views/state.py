@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import traitlets
 
@@ -11,7 +11,7 @@ from unlearnviz.engine.progress import Progress
 from unlearnviz.errors import UnlearnvizError
 from unlearnviz.views.picture import Picture, take
 from unlearnviz.views.readouts import Readouts
-from unlearnviz.views.runner import Outcome, Runner, in_event_loop
+from unlearnviz.views.runner import Outcome, Runner, in_event_loop, part
 
 if TYPE_CHECKING:
     from unlearnviz.engine.corpus import Passage
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from unlearnviz.engine.probes.probe import Probe
     from unlearnviz.engine.session import Session
 
-T = TypeVar("T")
+
+LAST = "generation"  # measured last: reading takes longer than looking at charts
 
 
 class SessionState(traitlets.HasTraits):
@@ -202,7 +203,7 @@ class SessionState(traitlets.HasTraits):
         began, where = self.session.head, self.where
         for done in range(steps):
             self._acting = True
-            (record,) = yield from _part(self.session.running(1, method, where), done, steps)
+            (record,) = yield from part(self.session.running(1, method, where), done, steps)
             if record.mark == "overshoot":
                 self._done = (
                     f"Overshoot at step {record.id}: the retain texts are more than 3 times as surprising as at the start, so the run "
@@ -210,7 +211,7 @@ class SessionState(traitlets.HasTraits):
                 )
             else:
                 self._done = f"Step {done + 1} of {steps}." if steps > 1 else ""
-            yield from _part(self._measuring(since=began), done, steps)
+            yield from part(self._measuring(since=began), done, steps)
             self._fresh = self._picture()
             yield Progress(done + 1, steps, f"step {done + 1} of {steps}")
             if record.mark == "overshoot":
@@ -224,9 +225,16 @@ class SessionState(traitlets.HasTraits):
         yield from self._measuring()
 
     def _measuring(self, only: tuple[str, ...] = (), since: int | None = None) -> Generator[Progress, None, None]:
-        """What is to be measured now: all live probes, or only some."""
+        """What is to be measured now: all live probes, or only some. Charts are drawn while the model still writes its answers."""
         self._acting = since is not None  # a run goes on
-        yield from self._readouts.measuring(self.on_request, only, since)
+        if only or self._acting or LAST in self.on_request or not self.session.forget:
+            yield from self._readouts.measuring(self.on_request, only, since)
+            return
+        yield from self._readouts.measuring((*self.on_request, LAST), (), since)
+        self._fresh = self._picture()
+        self.runner.hurry = True
+        yield Progress(0, 1, "drawn")
+        yield from self._readouts.measuring((), (LAST,), since)
 
     def _on_progress(self, progress: Progress) -> None:
         fresh, self._fresh = self._fresh, None
@@ -286,14 +294,3 @@ class SessionState(traitlets.HasTraits):
     def failed(self, error: Exception) -> None:
         """A panel could not draw: the page says so, and the others go on."""
         self.error = self._failure = error
-
-def _part(work: Generator[Progress, None, T], done: int, total: int) -> Generator[Progress, None, T]:
-    """One of several pieces of work: its reports tell how far the whole is."""
-    try:
-        while True:
-            inner = next(work)
-            yield Progress(done, total, f"step {done + 1} of {total}: {inner.text}")
-    except StopIteration as end:
-        return end.value
-    finally:
-        work.close()

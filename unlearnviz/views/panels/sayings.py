@@ -55,6 +55,8 @@ class Sayings(Panel):
         if asked != self._for:
             self._for = asked
             self._fill(picture)
+        if picture.now("generation") is None and self.state.busy and "generation" not in self.state.on_request:
+            return  # it is still written
         now, start, twin = (
             each.get("generation") for each in ({"generation": picture.now("generation")}, picture.start, picture.twin)
         )
@@ -76,6 +78,7 @@ class Sayings(Panel):
         try:
             for k, field in enumerate(self.prompts):
                 field.value = prompts[k] if k < len(prompts) else ""
+                self.answers[k].update(())
         finally:
             self._showing = False
         self.state.probe(Generation())  # no longer the prompts that were edited for other texts
