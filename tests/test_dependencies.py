@@ -34,6 +34,7 @@ def test_dependencies_are_these():
         "plotly",
         "rapidfuzz",
         "safetensors",
+        "scipy",
         "tokenizers",
         "torch",
         "traitlets",

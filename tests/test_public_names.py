@@ -14,8 +14,8 @@ import unlearnviz
 ROOT = Path(__file__).parents[1]
 NAMES = [
     *("ActivationGradient", "Chart", "Conflict", "Corpus", "Dashboard", "ExactRecall", "FineTune", "Generation"),
-    *("GradientAscent", "GradientDifference", "GradientMethod", "GradientNorm", "LanguageModel", "Method", "Passage", "Perplexity"),
-    *("Preview", "Probe", "Push", "Reading", "Session", "TokenText", "UnlearnvizError", "UpdateSize"),
+    *("GradientAscent", "GradientDifference", "GradientMethod", "GradientNorm", "Influence", "LanguageModel", "Method", "Passage", "Perplexity"),
+    *("Preview", "Probe", "Push", "Reading", "Session", "TokenInfluence", "TokenText", "UnlearnvizError", "UpdateSize"),
     *("demo", "learn"),
 ]
 

@@ -7,10 +7,10 @@ from collections.abc import Generator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from unlearnviz.engine.probes.probe import Probe, Reading, View
+from unlearnviz.engine.probes.probe import Enough, Probe, Reading, View
 from unlearnviz.engine.probes.probe import registry as probes_by_name
 from unlearnviz.engine.progress import Progress
-from unlearnviz.errors import BadForgetSet, BadSetting, ChangedOutside, NotPossible, unknown
+from unlearnviz.errors import BadForgetSet, BadSetting, Cancelled, ChangedOutside, NotPossible, unknown
 
 if TYPE_CHECKING:
     from unlearnviz.engine.model import LanguageModel
@@ -79,8 +79,13 @@ def take_readings(session: Session, probes: Sequence[Probe], of: str | int) -> G
             began = time.perf_counter()
             model = session.model if live else session.model.at(weights, copied=session.snapshots.small)
             before = _versions(model)
+            partly: list[Reading] = []
             try:
-                reading = probe.measure(model, session.corpus, view)
+                reading = yield from _in_rounds(session, probe.measuring(model, session.corpus, view), partly)
+            except (GeneratorExit, Cancelled):
+                for part in partly:
+                    session.history.keep(replace(part, step=view.step, of=str(of), passages=passages, seconds=time.perf_counter() - began))
+                raise
             finally:
                 if live and not edited:
                     _take_back(session, probe)
@@ -96,6 +101,28 @@ def take_readings(session: Session, probes: Sequence[Probe], of: str | int) -> G
         session.turn.report(progress)
         yield progress
     return readings
+
+
+def _in_rounds(session: Session, running: Generator[Progress, None, Reading], partly: list[Reading]) -> Generator[Progress, None, Reading]:
+    """A probe's reading, with a point to stop at after each of its reports; stopped, `partly` gets the reading of what was done."""
+    while True:
+        try:
+            progress = next(running)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        try:
+            session.turn.report(progress)
+            yield progress
+        except (GeneratorExit, Cancelled):
+            try:
+                running.throw(Enough())
+            except StopIteration as end:
+                partly.append(end.value)
+            except Enough:
+                pass
+            finally:
+                running.close()
+            raise
 
 
 def _whose(session: Session, of: str | int) -> tuple[Weights, int | None, Any]:

@@ -217,7 +217,7 @@ def layers_now(picture: Picture, where: str) -> Drawn:
         traces.append(marks)
     across = {"title": {"text": "gradient norm; | = at the start"}}
     figure = _figure(330, traces, margin=WIDE_LEFT, showlegend=False, xaxis=across)
-    strongest = max(rows, key=lambda row: -1.0 if math.isnan(row["norm"]) else row["norm"])
+    strongest = max((row for row in rows if "part_of" not in row), key=lambda row: -1.0 if math.isnan(row["norm"]) else row["norm"])
     return figure, (
         f"The forget texts pull hardest at {block_name(strongest['group'])} ({number(strongest['norm'])} nats per unit "
         f"of weight, root mean square over the texts). "

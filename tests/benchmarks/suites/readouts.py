@@ -63,7 +63,7 @@ def _same(session, ours, probes, library):
     apart = [abs(row["perplexity"] / groups[row["group"]] - 1) for row in rows]
     apart += [abs(a / b - 1) for row in rows for a, b in zip(row["per_text"].values(), texts[row["group"]], strict=True)]
     mine = [list(each.ids) for each in session.model.generate(probes[1].prompts, max_new_tokens=NEW_TOKENS)]
-    layers = [list(row["per_text"].values()) for row in readings["gradient-norm"].rows]
+    layers = [list(row["per_text"].values()) for row in readings["gradient-norm"].rows if "part_of" not in row]
     norms_apart = max(
         abs(a / b - 1) for k, row in enumerate(layers) for a, b in zip(row, (text[k] for text in norms), strict=True)
     )

@@ -24,9 +24,10 @@ class ActivationGradient(Probe):
     """Activation times gradient, per layer and token: h . dL/dh, summed over the width.
 
     h is the residual stream at one token: what enters the first block ("embedding": the token's vector, with its position where
-    the model adds one), and what leaves each block ("block 0", ...). L is the mean token loss of the text, in nats. The product is the
-    first-order change of L, per unit, when h is made longer: positive, what stands there makes the text less likely;
-    negative, the text leans on it.
+    the model adds one), and what leaves each block ("block 0", ...). L is the mean token loss of the text, in nats. The product
+    is the first-order change of L, per unit, when h is made longer: positive, what stands there makes the text less likely;
+    negative, the text leans on it. A norm takes no notice of length, so where one follows the last block, the product there
+    is 0, but for the small constant that norms add.
 
     Rows: one per text and token, {"passage", "token" (its piece of the text), "position", "loss" (of the token itself, in nats; None
     for the first, which has no prediction), "activation_gradient": {layer: h . dL/dh in nats}, "gradient": {layer: L2 norm of dL/dh, in

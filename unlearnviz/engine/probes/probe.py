@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from unlearnviz.engine.progress import Progress
 from unlearnviz.engine.registry import Registry
 from unlearnviz.engine.settings import check_settings
+from unlearnviz.errors import unknown
 
 if TYPE_CHECKING:
     from unlearnviz.engine.corpus import Corpus, Passage
@@ -16,6 +18,10 @@ if TYPE_CHECKING:
     from unlearnviz.engine.weights import Weights
 
 registry: Registry[Probe] = Registry("probe", "unlearnviz.engine.probes")
+
+
+class Enough(Exception):
+    """Somebody pressed Stop: return what is done."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,21 @@ class View:
     step: int
 
 
+def find_passage(name: str, corpus: Corpus, view: View) -> Passage:
+    """A text of the corpus, or a typed one of the present groups, by its id.
+
+    Raises:
+        UnknownName: there is none; the message names the nearest.
+    """
+    typed = {passage.id: passage for members in view.groups.values() for passage in members}
+    if name in typed:
+        return typed[name]
+    known = [passage.id for passage in corpus]
+    if name not in known:
+        raise unknown("passage", name, [*known, *(each for each in typed if each not in known)])
+    return corpus[name]
+
+
 @dataclass(frozen=True)
 class Probe:
     """One measurement. Subclass it in a file of this folder, or in a notebook cell, and it is registered by name.
@@ -104,6 +125,14 @@ class Probe:
     def measure(self, model: LanguageModel, corpus: Corpus, view: View) -> Reading:
         """Take the reading; the session fills in `step`, `of`, `passages` and `seconds`."""
         raise NotImplementedError
+
+    def measuring(self, model: LanguageModel, corpus: Corpus, view: View) -> Generator[Progress, None, Reading]:
+        """`measure` as an iterator that returns the reading: for probes that take long, which override this one.
+
+        At a yield `Enough` may be thrown in: a probe that catches it returns the reading of what is done.
+        """
+        return self.measure(model, corpus, view)
+        yield  # a generator, of no reports
 
     def reading(self, value: float | None, rows: list[dict[str, Any]], note: str = "") -> Reading:
         """A Reading of this probe, for `measure` to return."""
