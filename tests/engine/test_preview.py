@@ -173,7 +173,7 @@ def test_a_preview_that_is_stopped_closed_or_broken_changes_nothing(cls):
     session.model.module.train()
     before = worlds.state(session)
     whole = len(list(session.previewing(cls(updates=2), "embedding, block 0")))
-    assert whole == 2 + len(session.groups)
+    assert whole == 2 + 3  # two updates, and the groups that have texts
     for done in range(1, whole + 1):
         worlds.one_at_a_time(session.previewing(cls(updates=2), "embedding, block 0"), done).close()
         assert worlds.state(session) == before
@@ -247,6 +247,20 @@ def test_a_step_that_does_not_move_is_predicted_to_change_nothing():
     preview = worlds.session().preview(Rest())
     assert preview.update_norm == {}
     assert set(preview.predicted.values()) == {0.0}
+
+
+def test_groups_in_several_batches_have_the_same_prediction(monkeypatch):
+    whole = opened().preview()
+    assert len(list(opened().previewing())) == 1 + len(whole.predicted)
+    monkeypatch.setattr("unlearnviz.engine.model.TOKENS_PER_BATCH", 60)
+    assert len(list(opened().previewing())) > 1 + len(whole.predicted)
+    assert opened().preview().predicted == pytest.approx(whole.predicted, rel=1e-10)
+
+
+def test_a_large_tied_embedding_has_the_same_prediction(monkeypatch):
+    whole = opened().preview().predicted
+    monkeypatch.setattr("unlearnviz.engine.model.LARGE", 1)  # its lookup then hands in few rows instead of a second matrix
+    assert opened().preview().predicted == pytest.approx(whole, rel=1e-10)
 
 
 def test_a_preview_is_plain_data():

@@ -23,6 +23,11 @@ def batches_of(model: LanguageModel, texts: Iterable[str]) -> list[Batch]:
     return [model.batch([usable[k] for k in indices]) for indices in model.chunks(range(len(usable)), usable)]
 
 
+def predictions(batch: Batch) -> int:
+    """Number of tokens that are predicted in a batch: all but the first of each text."""
+    return int((batch.labels[:, 1:] != -100).sum())
+
+
 def mean_gradient(model: LanguageModel, batches: Sequence[Batch], names: Sequence[str]) -> dict[str, torch.Tensor]:
     """Parameter name -> gradient of the mean loss over all predicted tokens of all batches; a tied matrix as a whole."""
     with recording(), model.following(names) as parameters:
@@ -46,7 +51,7 @@ def mean_gradient_by_use(model: LanguageModel, batches: Sequence[Batch], names: 
 
 
 def _summed(model: LanguageModel, batches: Sequence[Batch], parameters: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    predicted = sum(int((batch.labels[:, 1:] != -100).sum()) for batch in batches)
+    predicted = sum(predictions(batch) for batch in batches)
     total = {name: torch.zeros_like(parameter, requires_grad=False) for name, parameter in parameters.items()}
     for batch in batches:
         loss = model.losses(batch)[0].sum() / predicted

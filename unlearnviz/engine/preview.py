@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from unlearnviz.engine.mean_gradient import batches_of, inner_product, mean_gradient
+from unlearnviz.engine.mean_gradient import batches_of, inner_product, mean_gradient, predictions
 from unlearnviz.engine.probes.probe import Reading
 from unlearnviz.engine.progress import Progress
 from unlearnviz.engine.stepping import json_safe, rehearse
@@ -23,6 +23,7 @@ from unlearnviz.errors import BadSetting
 
 if TYPE_CHECKING:
     from unlearnviz.engine.methods.method import Method
+    from unlearnviz.engine.model import Batch
     from unlearnviz.engine.selection import ParameterSelection
     from unlearnviz.engine.session import Session
 
@@ -59,12 +60,19 @@ def take_preview(session: Session, method: Method, selection: ParameterSelection
     Atomic like a step: however it ends, weights, head and history are bit-identical to before.
     """
     update = yield from rehearse(session, method, selection)
-    predicted: dict[str, float] = {}
-    for done, (group, members) in enumerate(session.groups.items()):
-        change = _along(session, update, [passage.text for passage in members])
-        if change is not None:
-            predicted[group] = change
-        progress = Progress(done + 1, len(session.groups), f"{group} predicted")
+    batches = [
+        (group, batch)
+        for group, members in session.groups.items()
+        for batch in batches_of(session.model, [p.text for p in members])
+    ]
+    sums: dict[str, float] = {}
+    tokens: dict[str, int] = {}
+    for done, (group, batch) in enumerate(batches):
+        # a mean over a group is made of those over its batches, by their tokens: no group's whole gradient is ever held
+        predicted = predictions(batch)
+        sums[group] = sums.get(group, 0.0) + predicted * _along(session, update, batch)
+        tokens[group] = tokens.get(group, 0) + predicted
+        progress = Progress(done + 1, len(batches), f"{group} predicted")
         session.turn.report(progress)
         yield progress
     return Preview(
@@ -73,21 +81,18 @@ def take_preview(session: Session, method: Method, selection: ParameterSelection
         where=selection.text,
         step=session.head,
         forget=tuple(passage.id for passage in session.forget),
-        predicted=predicted,
+        predicted={group: sums[group] / tokens[group] for group in sums},
         update_norm=_norms(session, update),
         passages={group: tuple(passage.id for passage in members) for group, members in session.groups.items()},
     )
 
 
-def _along(session: Session, update: Mapping[str, torch.Tensor], texts: list[str]) -> float | None:
-    """The inner product of the gradient of the texts' mean loss with an update; None where nothing is predicted.
+def _along(session: Session, update: Mapping[str, torch.Tensor], batch: Batch) -> float:
+    """The inner product of the gradient of a batch's mean loss with an update.
 
     A tied embedding counts in both its uses, whichever of them the step follows: the one matrix moves for both.
     """
-    batches = batches_of(session.model, texts)
-    if not batches:
-        return None
-    gradient = mean_gradient(session.model, batches, list(update))
+    gradient = mean_gradient(session.model, [batch], list(update))
     return math.fsum(inner_product(gradient[name], update[name]) for name in update)
 
 

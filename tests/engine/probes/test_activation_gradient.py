@@ -95,6 +95,12 @@ def test_the_product_is_the_change_of_the_loss_when_the_activation_is_made_longe
     assert rows[place]["activation_gradient"][layer] == pytest.approx(slope, rel=1e-6, abs=1e-10)
 
 
+def test_a_norm_after_the_last_block_takes_no_notice_of_length(taught):
+    rows = taught.measure(ActivationGradient())["activation-gradient"].rows
+    inner, last = (max(abs(row["activation_gradient"][layer]) for row in rows) for layer in ("block 0", "block 1"))
+    assert last < 1e-2 * inner
+
+
 def test_any_text_of_the_corpus_can_be_asked_for():
     session = opened()
     reading = session.measure(ActivationGradient(passage="pia-novak-2"))["activation-gradient"]

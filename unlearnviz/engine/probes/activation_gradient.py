@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from unlearnviz.engine.probes.probe import Probe, Reading, View
+from unlearnviz.engine.probes.probe import Probe, Reading, View, find_passage
 from unlearnviz.engine.settings import setting
 from unlearnviz.engine.work import recording
-from unlearnviz.errors import unknown
 
 if TYPE_CHECKING:
     from unlearnviz.engine.corpus import Corpus, Passage
@@ -36,13 +35,16 @@ class ActivationGradient(Probe):
 
     unit = "nats"
     direction = "negative = the text leans on what stands there"
+    beside = ("start",)
 
     passage: str = setting("", help="Id of one text to look at; empty: the forget texts.")
     limit: int = setting(8, help="Forget texts at most, the first ones.", minimum=1, maximum=100, advanced=True)
 
     def measure(self, model: LanguageModel, corpus: Corpus, view: View) -> Reading:
         """One row per text and token."""
-        asked = [_find(self.passage, corpus, view)] if self.passage else list(view.groups.get("forget", ()))[: self.limit]
+        asked = (
+            [find_passage(self.passage, corpus, view)] if self.passage else list(view.groups.get("forget", ()))[: self.limit]
+        )
         passages = [passage for passage in asked if len(model.encode(passage.text)) > 1]
         found: dict[int, list[dict[str, Any]]] = {}
         for indices in model.chunks(range(len(passages)), [passage.text for passage in passages]):
@@ -54,17 +56,6 @@ class ActivationGradient(Probe):
             else ""
         )
         return self.reading(None, [row for k in range(len(passages)) for row in found[k]], note)
-
-
-def _find(name: str, corpus: Corpus, view: View) -> Passage:
-    """A text of the corpus, or a typed one of the present groups, by its id."""
-    typed = {passage.id: passage for members in view.groups.values() for passage in members}
-    if name in typed:
-        return typed[name]
-    known = [passage.id for passage in corpus]
-    if name not in known:
-        raise unknown("passage", name, [*known, *(each for each in typed if each not in known)])
-    return corpus[name]
 
 
 def _look(model: LanguageModel, passages: Sequence[Passage]) -> list[list[dict[str, Any]]]:
