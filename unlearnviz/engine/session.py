@@ -113,7 +113,9 @@ class Session(Moving):
         """
         return drain(self.stepping(method, where))
 
-    def stepping(self, method: Method | str | None = None, where: str = "embedding") -> Generator[Progress, None, StepRecord]:
+    def stepping(
+        self, method: Method | str | None = None, where: str = "embedding"
+    ) -> Generator[Progress, None, StepRecord]:
         """`step` as an iterator; returns the StepRecord."""
         resolved, selection = stepping.plan(self, method, where)
         with self.turn.take(f"a step of {resolved.name}"):
@@ -121,7 +123,9 @@ class Session(Moving):
         self._emit(Stepped(self.head))
         return record
 
-    def run(self, steps: int, method: Method | str | None = None, where: str = "embedding", *, stop_at: float = 3.0) -> tuple[StepRecord, ...]:
+    def run(
+        self, steps: int, method: Method | str | None = None, where: str = "embedding", *, stop_at: float = 3.0
+    ) -> tuple[StepRecord, ...]:
         """Take several steps, measuring perplexity after each; stop where it hurts.
 
         A retain perplexity above `stop_at` times that of the start ends the run; that step stays, marked "overshoot".
@@ -134,7 +138,9 @@ class Session(Moving):
         """`run` as an iterator; returns the StepRecords."""
         resolved, selection = stepping.plan(self, method, where)
         with self.turn.take(f"a run of {steps} steps of {resolved.name}"):
-            records = yield from stepping.take_steps(self, steps, resolved, selection, stop_at, lambda: self._emit(Stepped(self.head)))
+            records = yield from stepping.take_steps(
+                self, steps, resolved, selection, stop_at, lambda: self._emit(Stepped(self.head))
+            )
         return records
 
     def preview(self, method: Method | str | None = None, where: str = "embedding") -> Preview:
@@ -208,7 +214,9 @@ class Session(Moving):
     def twinning(self, *, seed: int | None = None) -> Generator[Progress, None, Twin]:
         """`twin` as an iterator; returns the Twin."""
         if not self.forget:
-            raise BadForgetSet("Nothing is picked, so there is nothing a twin could be trained without; call session.pick(...) first.")
+            raise BadForgetSet(
+                "Nothing is picked, so there is nothing a twin could be trained without; call session.pick(...) first."
+            )
         with self.turn.take("training a twin"):
             twin = yield from teaching.train_twin(self, seed)
         self._emit(TwinReady(self.head, tuple(sorted(twin.left_out))))

@@ -30,9 +30,13 @@ def plan(session: Session, method: Method | str | None, where: str) -> tuple[Met
     resolved = methods.make("gradient-ascent" if method is None else method, Method)
     selection = ParameterSelection.parse(where, session.model.layout)
     if session.turn.taken:
-        raise Busy(f"A piece of work is running ({session.turn.what}), so a step has to wait. Stop it with session.cancel(), or wait for it to end.")
+        raise Busy(
+            f"A piece of work is running ({session.turn.what}), so a step has to wait. Stop it with session.cancel(), or wait for it to end."
+        )
     if not session.forget:
-        raise BadForgetSet(f"Nothing is picked to be forgotten; call session.pick(...) first, for example with {session.corpus.train[0].id!r}.")
+        raise BadForgetSet(
+            f"Nothing is picked to be forgotten; call session.pick(...) first, for example with {session.corpus.train[0].id!r}."
+        )
     return resolved, selection
 
 
@@ -80,7 +84,9 @@ def take_step(session: Session, method: Method, selection: ParameterSelection) -
     return record
 
 
-def rehearse(session: Session, method: Method, selection: ParameterSelection) -> Generator[Progress, None, dict[str, torch.Tensor]]:
+def rehearse(
+    session: Session, method: Method, selection: ParameterSelection
+) -> Generator[Progress, None, dict[str, torch.Tensor]]:
     """Run a method once, exactly as `take_step` does, and put every value back, bit for bit.
 
     Returns selected parameter name -> what the step would add to it, at least in float32.
@@ -170,7 +176,9 @@ def take_steps(
     if not isinstance(steps, int) or steps < 1:
         raise BadSetting(f"A run of {steps!r} steps was asked for; a run has at least 1.")
     if not stop_at > 1:
-        raise BadSetting(f"stop_at={stop_at!r} would stop every run; it is a factor above 1 on the start's retain perplexity.")
+        raise BadSetting(
+            f"stop_at={stop_at!r} would stop every run; it is a factor above 1 on the start's retain perplexity."
+        )
     records: list[StepRecord] = []
     probe = Perplexity()
     start = yield from measuring.take_readings(session, [probe], "start")
