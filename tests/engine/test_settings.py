@@ -18,6 +18,8 @@ class Cell:
     count: int = setting(1, help="How many.", minimum=1, maximum=9)
     rate: float | None = setting(None, help="How fast.", above=0)
     free: float = setting(0.0, help="Any finite number.")
+    share: int | float = setting(1, help="A whole number, or a part.", minimum=0)
+    most: None | int = setting(None, help="How many at most.")
     flag: bool = setting(False, help="Yes or no.")
     word: str = setting("a", help="One of two.", choices=("a", "b"))
     text: str = setting("", help="Anything.")
@@ -47,6 +49,9 @@ Texts = namespace["Cell"]
         ({"rate": float("nan")}, "Cell(rate=nan) is not a finite number; allowed is above 0."),
         ({"free": float("nan")}, "Cell(free=nan) is not a finite number."),
         ({"free": "x"}, "Cell(free='x') is not a finite number."),
+        ({"share": -0.5}, "Cell(share=-0.5) is out of range; allowed is at least 0."),
+        ({"share": "1"}, "Cell(share='1') is not a finite number; allowed is at least 0."),
+        ({"most": 1.5}, "Cell(most=1.5) is not a whole number."),
         ({"flag": 1}, "Cell(flag=1) is neither True nor False."),
         ({"word": "c"}, "Cell(word='c') is not one of its choices. Known: 'a', 'b'."),
     ],
@@ -59,8 +64,12 @@ def test_what_cannot_be_is_a_sentence(cls, given, sentence):
 
 @pytest.mark.parametrize("cls", [Typed, Texts], ids=["types", "texts"])
 @pytest.mark.parametrize(
-    "given", [{}, {"count": 9}, {"rate": 1e-9}, {"rate": None}, {"rate": 2}, {"free": -3}, {"flag": True}, {"text": "x"}, {"plain": float("nan")}]
-)
+    "given",
+    [
+        {}, {"count": 9}, {"rate": 1e-9}, {"rate": None}, {"rate": 2}, {"free": -3}, {"share": 0.5}, {"share": 2}, {"most": 3}, {"most": None},
+        {"flag": True}, {"text": "x"}, {"plain": float("nan")},
+    ],
+)  # fmt: skip
 def test_what_can_be_is_taken(cls, given):
     made = cls(**given)
     assert all(repr(getattr(made, name)) == repr(value) for name, value in given.items())

@@ -67,12 +67,13 @@ def _check_one(owner: str, name: str, value: Any, limits: Any, kind: str) -> Non
         raise BadSetting(f"{asked} is neither True nor False.")
     bounds = [limits["minimum"], limits["maximum"], limits["above"]]
     bounded = any(bound is not None for bound in bounds)
-    if not bounded and kind.split(" ", maxsplit=1)[0] not in ("int", "float"):
+    kinds = {part.strip() for part in kind.split("|")}
+    if not bounded and not kinds & {"int", "float"}:
         return
     end = f"; {_allowed(limits)}." if bounded else "."
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         raise BadSetting(f"{asked} is not a finite number{end}")
-    if kind.startswith("int") and not isinstance(value, int):
+    if "int" in kinds and "float" not in kinds and not isinstance(value, int):
         raise BadSetting(f"{asked} is not a whole number{end}")
     low, high, above = bounds
     if (low is not None and value < low) or (high is not None and value > high) or (above is not None and value <= above):
