@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import pytest
 
 from tests.engine import worlds
 from unlearnviz.engine.corpus import Corpus, Passage
+from unlearnviz.engine.events import Learned
+from unlearnviz.engine.learning import Recipe
 from unlearnviz.engine.methods.gradient_ascent import GradientAscent
+from unlearnviz.engine.probes.probe import Reading
 from unlearnviz.errors import BadForgetSet, BadSetting, UnknownName
 from unlearnviz.views.panels import all_panels
 from unlearnviz.views.panels.drift import Drift
 from unlearnviz.views.panels.forget_set import ForgetSet
+from unlearnviz.views.panels.influence import Influence
 from unlearnviz.views.panels.layers import Layers
 from unlearnviz.views.panels.neighbours import Neighbours
 from unlearnviz.views.panels.perplexity import PerplexityPanel
-from unlearnviz.views.panels.sayings import Sayings, _marked
-from unlearnviz.views.panels.steering import Steering
+from unlearnviz.views.panels.sayings import SILENT, UNPICKED, Sayings, _marked
+from unlearnviz.views.panels.steering import Steering, _lost, _passes
 from unlearnviz.views.panels.timeline import Timeline
+from unlearnviz.views.picture import Picture
 from unlearnviz.views.state import SessionState
 
 STEP = GradientAscent()
@@ -44,7 +52,7 @@ def shown(living):
 
 
 def test_the_panels_in_reading_order():
-    order = [ForgetSet, Neighbours, Steering, Timeline, PerplexityPanel, Drift, Sayings, Layers]
+    order = [ForgetSet, Neighbours, Steering, Timeline, PerplexityPanel, Drift, Sayings, Layers, Influence]
     assert all_panels() == order
     assert all(cls.title for cls in order)
 
@@ -113,6 +121,19 @@ def test_a_typed_text_is_added_and_one_that_is_refused_stays_to_be_mended(shown)
     assert len(panel.picked.rows) == 5
 
 
+def test_the_note_on_a_text_goes_when_the_text_is_taken_out(shown):
+    texts = Corpus(worlds.corpus(), notes=["A column was left out."])
+    panel, state = shown(ForgetSet, texts=texts)
+    assert panel.notes.text == "1 note on how the texts were read."
+    panel.typed.value = "Mara was seen on the moon"
+    panel.add.click()
+    typed = state.session.forget[-1].id
+    assert panel.notes.text == f"{typed} is a text you typed: the model was never trained on it."
+    assert panel.notes.details.startswith("A column was left out.")
+    panel.picked._handle_custom_msg({"kind": "toggle", "id": typed}, [])
+    assert (panel.notes.text, panel.notes.details) == ("1 note on how the texts were read.", "A column was left out.")
+
+
 def test_nothing_can_be_picked_while_work_runs(shown):
     panel, state = shown(ForgetSet)
     panel.person.value = "Ines Duarte"
@@ -141,7 +162,8 @@ def test_neighbours_above_the_threshold_are_listed_and_added(shown):
     panel.all.click()
     assert {each.id for each in state.session.forget} == {*few, *(each.id for each in groups["forget"])}
     panel.threshold.value = 100
-    assert panel.sentence.text.startswith("0 taught texts look like a picked one.")
+    nearest = f"{panel._found[0].score:.0f}"
+    assert panel.sentence.text.startswith(f"No taught text is this similar; the nearest has {nearest}.")
     assert panel.all.disabled
 
 
@@ -216,6 +238,56 @@ def test_while_work_runs_only_stop_is_left(shown):
 def test_with_nothing_picked_there_is_nothing_to_step(shown):
     panel, _ = shown(Steering, pick=None)
     assert [panel.step.disabled, panel.run.disabled, panel.twin.disabled, panel.learn.disabled] == [True, True, True, False]
+
+
+def test_learn_asks_first_where_something_would_be_lost(shown):
+    panel, state = shown(Steering)
+    hidden, learned = "none", []
+    state.session.listen(lambda event: learned.append(event) if isinstance(event, Learned) else None)
+    panel.epochs.value = 1
+    assert panel.question.layout.display == hidden
+    panel.learn.click()  # nothing was learned yet, so nothing is lost
+    assert (panel.question.layout.display, len(learned)) == (hidden, 1)
+    state.step(STEP)
+    panel.learn.click()
+    assert panel.question.layout.display is None
+    assert panel.doubt.text == (
+        "Teach all texts again? It goes on from its present weights, and a new history starts: "
+        "the 1 step of this history cannot be brought back."
+    )
+    panel.leave.click()
+    assert (panel.question.layout.display, panel.doubt.text, len(learned), state.session.head) == (hidden, "", 1, 1)
+    panel.learn.click()
+    state.undo()
+    assert panel.question.layout.display == hidden  # the question is gone with what it was about
+    panel.learn.click()
+    panel.teach_again.click()
+    assert (panel.question.layout.display, len(learned), len(state.session.history)) == (hidden, 2, 1)
+
+
+def test_learn_asks_where_the_model_knows_its_texts():
+    groups = {"forget": 1.5, "neighbours": 2.0, "retain": 2.0, "never seen": 20.0}
+    rows = [{"group": g, "perplexity": p, "per_text": {str(k): p for k in range(4)}} for g, p in groups.items()]
+    reading = Reading("perplexity", "perplexity", 0, "start", "unit", "direction", 1.5, tuple(rows))
+    passage = Passage(id="a", text="b", split="train")
+    assert _lost(Picture(forget=(passage,), start={"perplexity": reading}), 0) == (
+        "This model knows them already. It goes on from its present weights, and a new history starts: "
+        "these weights cannot be brought back."
+    )
+    said = _lost(Picture(forget=(passage,), start={"perplexity": reading}, has_twin=True), 3)
+    assert said.endswith(": the 3 steps of this history and the twins cannot be brought back.")
+    assert _lost(Picture(), 0) == ""
+
+
+def test_the_passes_offered_are_those_of_the_sessions_own_recipe_or_fit_the_model(shown):
+    panel, state = shown(Steering)
+    assert panel.epochs.value == 60
+    state.session.learn(recipe=Recipe(epochs=2))
+    assert _passes(state.session) == 2
+    state.session.learn(3)
+    assert _passes(state.session) == 3
+    big = SimpleNamespace(lineage=None, model=SimpleNamespace(size=124_000_000))
+    assert _passes(big) == 9
 
 
 def test_every_place_that_is_offered_can_be_read(shown):
@@ -298,6 +370,34 @@ def test_an_edited_prompt_is_answered_and_goes_with_its_texts(shown):
     assert panel.answers[0].rows == []
 
 
+def test_answers_are_long_but_no_prompt_is_cut_for_them(shown):
+    panel, state = shown(Sayings)
+    model = state.session.model
+    longest = max(len(model.encode(prompt.value)) for prompt in panel.prompts)
+    wanted = min(40, max(24, model.context - longest), model.context - 1)
+    assert panel._asking().max_new_tokens == wanted
+    assert max(row["tokens"] for row in state.picture.now("generation").rows) <= wanted
+    panel.prompts[0].value = " ".join(["Mara"] * model.context)
+    assert panel._asking().max_new_tokens == min(24, model.context - 1)
+
+
+def test_a_blank_answer_is_said(shown):
+    panel, state = shown(Sayings)
+    taken = state.picture.now("generation")
+    blank = replace(taken, rows=tuple({**row, "text": " "} for row in taken.rows))
+    panel.show(replace(state.picture, readings={"generation": {0: blank}}, start={"generation": blank}))
+    assert cells(panel.answers[0]) == {"at the start": SILENT, "now": SILENT, "twin": "(no twin for these texts)"}
+
+
+def test_with_nothing_picked_a_prompt_is_told_why_it_has_no_answer(shown):
+    panel, state = shown(Sayings, pick=None)
+    panel.prompts[1].value = "Who is Mara?"
+    assert cells(panel.answers[1]) == {"now": UNPICKED}
+    assert panel.answers[0].rows == []
+    state.pick(["Mara Okafor"])
+    assert UNPICKED not in str([answer.rows for answer in panel.answers])
+
+
 def test_on_request_the_start_stays_and_now_waits_to_be_asked(shown):
     panel, state = shown(Sayings)
     state.live("generation", live=False)
@@ -322,7 +422,8 @@ def test_changed_words_are_marked_and_the_spaces_between_them_are_not():
     marked = _marked("a small town by the sea", "a big town near the sea <b>")
     assert "".join(token for token, _, _ in marked) == "a big town near the sea <b>"
     assert [token for token, _, mark in marked if mark == "changed"] == ["big", "near", "<b>"]
-    assert _marked("", "") == []
+    assert _marked("", " ") == [(SILENT, None, "")]
+    assert _marked("so it was", "") == [(SILENT, None, "changed")]
     assert [mark for _, _, mark in _marked("", "all new")] == ["changed", "", "changed"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
@@ -31,7 +32,7 @@ class ForgetSet(Panel):
         self.count = Sentence()
         self.notes = Sentence()
         self.picked = PassageList(
-            label="Picked to be forgotten", empty="Nothing yet: add a text below.", height=330, on_toggle=self._toggle
+            label="Picked to be forgotten", empty="Nothing yet: add a text below.", height=440, on_toggle=self._toggle
         )
         self.search = widgets.Text(
             description="Search",
@@ -80,7 +81,7 @@ class ForgetSet(Panel):
         people = list(dict.fromkeys(p.subject for p in picture.forget if p.subject))
         about = f" about {people[0]}" if len(people) == 1 else f" about {len(people)} people" if people else ""
         self.count.text = f"{len(picture.forget)} text{'s' if len(picture.forget) != 1 else ''} to forget{about}."
-        self._show_notes(picture.notes)
+        self._show_notes(tuple(note for note in picture.notes if not self._gone(note)))
         values = picture.now("perplexity")
         forget = next((row for row in values.rows if row["group"] == "forget"), None) if values is not None else None
         per_text: dict[str, float] = forget["per_text"] if forget else {}
@@ -97,6 +98,14 @@ class ForgetSet(Panel):
         if any(p.text == self.typed.value.strip() for p in picture.forget):
             self.typed.value = ""  # it has arrived; one that was refused stays to be mended
         self._list()
+
+    def _gone(self, note: str) -> bool:
+        """Whether a note is about a text that is no longer picked."""
+        session = self.state.session
+        name = note.partition(": ")[0].removesuffix(" is a text you typed")
+        ids: Container[object] = session.corpus
+        known = name in ids or any(name == passage.id for passage in session.typed)
+        return known and all(name != passage.id for passage in session.forget) and note not in session.corpus.notes
 
     def _show_notes(self, notes: tuple[str, ...]) -> None:
         """The latest note about a picked text in full, otherwise how many there are; all of them folded."""

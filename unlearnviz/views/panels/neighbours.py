@@ -54,10 +54,13 @@ class Neighbours(Panel):
         self.threshold.words = f"{self.threshold.value:.0f} of 100 (fuzzy ratio; 100 = the same letters)"
         people = len({each.passage.subject for each in above if each.passage.subject})
         about = f" about {people} {'people' if people != 1 else 'person'}" if people else ""
-        self.sentence.text = (
-            f"{len(above)} taught text{'s' if len(above) != 1 else ''}{about} look{'' if len(above) != 1 else 's'} like a picked one. "
-            "The measured neighbours are always the 20 nearest."
+        nearest = f"; the nearest has {self._found[0].score:.0f}" if self._found else ""
+        looks = (
+            f"{len(above)} taught text{'s' if len(above) != 1 else ''}{about} look{'' if len(above) != 1 else 's'} like a picked one."
+            if above
+            else f"No taught text is this similar{nearest}."
         )
+        self.sentence.text = f"{looks} The measured neighbours are always the 20 nearest."
         self.list.rows = [
             {
                 "id": n.passage.id,

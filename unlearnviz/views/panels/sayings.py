@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from unlearnviz.views.picture import Picture
 
 SHOWN = 5
+TOKENS = (24, 40)  # to write: at least, where a prompt nearly fills the model's context, and at most
+SILENT = "(nothing: it stops here)"
+UNPICKED = "(pick a text to forget first: prompts are answered together with its readings)"
 
 
 class Sayings(Panel):
@@ -63,11 +66,13 @@ class Sayings(Panel):
         for prompt, answer in zip(self.prompts, self.answers, strict=True):
             first, here, other = (_text(reading, prompt.value) for reading in (start, now, twin))
             rows: list[Any] = []
-            if prompt.value.strip() and first is not None:
+            if prompt.value.strip() and not picture.forget:
+                rows = [("now", [UNPICKED])]
+            elif prompt.value.strip() and first is not None:
                 rows = [
-                    ("at the start", [first.strip()]),
+                    ("at the start", [first.strip() or SILENT]),
                     ("now", _marked(first, here) if here is not None else ["(not measured at this step)"]),
-                    ("twin", [other.strip() if other is not None else "(no twin for these texts)"]),
+                    ("twin", [other.strip() or SILENT if other is not None else "(no twin for these texts)"]),
                 ]
             answer.update(rows)
 
@@ -81,7 +86,7 @@ class Sayings(Panel):
                 self.answers[k].update(())
         finally:
             self._showing = False
-        self.state.probe(Generation())  # no longer the prompts that were edited for other texts
+        self.state.probe(self._asking())  # no longer the prompts that were edited for other texts
         reading = picture.now("generation")
         if reading is not None and any(_text(reading, prompt) is None for prompt in prompts):
             self.ask()  # a new forget set after edited prompts
@@ -89,13 +94,21 @@ class Sayings(Panel):
     def _edited(self, _change: object) -> None:
         if not self._showing:
             self.ask()
+            if not self.state.picture.forget:
+                self.show(self.state.picture)
 
     def ask(self) -> None:
         """Have the present prompts answered."""
         written = tuple(dict.fromkeys(field.value for field in self.prompts if field.value.strip()))
         if written:
-            self.state.probe(Generation(prompts=written))
+            self.state.probe(self._asking(*written))
             self.state.soon(lambda: self.state.ask("generation"), "ask")
+
+    def _asking(self, *prompts: str) -> Generation:
+        """Long answers, but not so long that prompts would be cut to make room."""
+        model, (least, most) = self.state.session.model, TOKENS
+        longest = max((len(model.encode(field.value)) for field in self.prompts), default=0)
+        return Generation(prompts=prompts, max_new_tokens=min(most, max(least, model.context - longest), model.context - 1))
 
     def enable(self, *, idle: bool) -> None:
         """Measuring waits for work; an edited prompt is remembered and answered when it ends."""
@@ -115,6 +128,8 @@ def _text(reading: Reading | None, prompt: str) -> str | None:
 
 def _marked(before: str, after: str) -> list[tuple[str, None, str]]:
     """The words of `after`, those that differ from `before` marked; the spaces between them are not."""
+    if not after.strip():
+        return [(SILENT, None, "changed" if before.strip() else "")]
     old, new = before.split(), after.split()
     tokens: list[tuple[str, None, str]] = []
     for kind, _, _, start, end in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():

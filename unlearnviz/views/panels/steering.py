@@ -16,6 +16,7 @@ from unlearnviz.views.sentence import Sentence
 
 if TYPE_CHECKING:
     from unlearnviz.engine.methods.method import Method
+    from unlearnviz.engine.session import Session
     from unlearnviz.views.picture import Picture
 
 
@@ -55,11 +56,11 @@ class Steering(Panel):
         )
         self.learn = button(
             "Learn",
-            lambda: self.state.learn(self.epochs.value),
+            self._learn,
             tooltip="Teach the model its texts; a new history starts, and the steps taken so far are given up",
         )
         self.epochs = widgets.BoundedIntText(
-            value=Recipe().epochs,
+            value=_passes(self.state.session),
             min=1,
             max=10_000,
             description="passes",
@@ -71,6 +72,11 @@ class Steering(Panel):
             "Train the twin", self.state.train_twin, tooltip="Retrain without the forget texts: what forgotten means"
         )
         row = {"flex_flow": "row wrap"}
+        self.doubt = Sentence()
+        self.teach_again = button("Yes, teach it again", self._teach)
+        self.leave = button("No", self._leave, tooltip="Keep the model and its history as they are")
+        self.question = widgets.VBox([self.doubt, widgets.HBox([self.teach_again, self.leave], layout=row)])
+        self._leave()
         self._choose()
         self.method.observe(self._choose, "value")
         self.where.observe(self._place, "value")
@@ -80,6 +86,7 @@ class Steering(Panel):
             widgets.HBox([self.step, self.run, self.count, self.stop], layout=row),
             widgets.HBox([self.undo, self.redo, self.again], layout=row),
             widgets.HBox([self.learn, self.epochs, self.twin], layout=row),
+            self.question,
             self.method,
             self.where,
             self.settings,
@@ -121,8 +128,26 @@ class Steering(Panel):
         if method is not None:
             self.state.run(self.count.value, method)
 
+    def _learn(self) -> None:
+        """At once where there is nothing to lose; else the page asks first."""
+        lost = _lost(self.state.picture, len(self.state.session.history) - 1)
+        if not lost:
+            self._teach()
+            return
+        self.doubt.text = f"Teach all texts again? {lost}"
+        self.question.layout.display = None
+
+    def _teach(self) -> None:
+        self._leave()
+        self.state.learn(self.epochs.value)
+
+    def _leave(self) -> None:
+        self.doubt.text = ""
+        self.question.layout.display = "none"
+
     def show(self, picture: Picture) -> None:
         """Whether the model knows the texts, and which buttons make sense now."""
+        self._leave()
         known = _known(picture)
         # of texts that it knows this is worth a line at the start only: later steps are there to undo it
         self.advice.text = "" if known.knows and picture.step else known.sentence
@@ -136,7 +161,7 @@ class Steering(Panel):
         self.undo.disabled = not idle or not picture.can_undo
         self.redo.disabled = not idle or not picture.can_redo
         self.again.disabled = not idle or picture.step == 0
-        self.learn.disabled = not idle
+        self.learn.disabled = self.teach_again.disabled = not idle
         self.twin.disabled = not idle or not picture.can_train_twin or picture.has_twin or not picture.forget
         self.stop.disabled = idle
 
@@ -144,6 +169,25 @@ class Steering(Panel):
         """Also stop watching the place."""
         self.state.unobserve(self._placed, "where")
         super().close()
+
+
+def _passes(session: Session) -> int:
+    """How often to go over the texts: as the model was taught before; fewer times for a big model, which learns in fewer."""
+    if session.lineage is not None:
+        return (session.lineage.recipe, *session.lineage.further)[-1].epochs
+    return max(3, round(Recipe().epochs * min(1.0, (2.5e6 / session.model.size) ** 0.5)))
+
+
+def _lost(picture: Picture, steps: int) -> str:
+    """What a person loses by teaching the model again, in a sentence; "" for a model that has yet to learn its texts."""
+    lost = [f"the {steps} step{'s' if steps != 1 else ''} of this history"] if steps else []
+    lost += ["the twins"] if picture.has_twin else []
+    knows = _known(picture).knows
+    if not knows and not lost:
+        return ""
+    begin = "This model knows them already. " if knows else ""
+    end = f" {' and '.join(lost)} cannot be brought back." if lost else ""
+    return f"{begin}It goes on from its present weights, and a new history starts:{end or ' these weights cannot be brought back.'}"
 
 
 def _known(picture: Picture) -> Familiarity:
