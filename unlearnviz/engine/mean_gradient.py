@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import torch
 
+from unlearnviz.engine.progress import Progress
 from unlearnviz.engine.work import recording
 
 if TYPE_CHECKING:
@@ -30,36 +31,50 @@ def predictions(batch: Batch) -> int:
 
 def mean_gradient(model: LanguageModel, batches: Sequence[Batch], names: Sequence[str]) -> dict[str, torch.Tensor]:
     """Parameter name -> gradient of the mean loss over all predicted tokens of all batches; a tied matrix as a whole."""
+    predicted = sum(predictions(batch) for batch in batches)
+    total: dict[str, torch.Tensor] = {}
     with recording(), model.following(names) as parameters:
-        return _summed(model, batches, parameters)
+        for batch in batches:
+            _add(total, model, batch, parameters, predicted)
+    return total
 
 
-def mean_gradient_by_use(model: LanguageModel, batches: Sequence[Batch], names: Sequence[str]) -> dict[str, torch.Tensor]:
+def mean_gradient_by_use(
+    model: LanguageModel, batches: Sequence[Batch], names: Sequence[str]
+) -> Generator[Progress, None, dict[str, torch.Tensor]]:
     """As `mean_gradient`, and for a tied embedding among `names` also "embedding.input" and "embedding.output", its two parts.
 
-    The parts add up to the whole: the input part has rows only for tokens that occur, the output part for every token.
+    The parts add up to the whole: the input part has rows only for tokens that occur, the output part for every token. One
+    report per batch; returns name -> gradient.
     """
     embedding = model.layout.input_embedding
-    if not model.layout.tied or embedding not in names:
-        return mean_gradient(model, batches, names)
-    with recording(), model.following(names, "input") as parameters:
-        output = model.module.get_output_embeddings().weight.requires_grad_()  # a parameter of its own for the while
-        found = _summed(model, batches, {**parameters, OUTPUT: output})
-    found[INPUT] = found[embedding]
-    found[embedding] = found[INPUT] + found[OUTPUT]
-    return found
-
-
-def _summed(model: LanguageModel, batches: Sequence[Batch], parameters: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    apart = model.layout.tied and embedding in names
     predicted = sum(predictions(batch) for batch in batches)
-    total = {name: torch.zeros_like(parameter, requires_grad=False) for name, parameter in parameters.items()}
-    for batch in batches:
-        loss = model.losses(batch)[0].sum() / predicted
-        gradients = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
-        for name, gradient in zip(parameters, gradients, strict=True):
-            if gradient is not None:
-                total[name].add_(gradient)
+    total: dict[str, torch.Tensor] = {}
+    for done, batch in enumerate(batches):
+        with recording(), model.following(names, "input" if apart else "both") as parameters:
+            followed = dict(parameters)
+            if apart:  # the output matrix is a parameter of its own for the while
+                followed[OUTPUT] = model.module.get_output_embeddings().weight.requires_grad_()
+            _add(total, model, batch, followed, predicted)
+        yield Progress(done + 1, len(batches), f"{done + 1} of {len(batches)} batches")
+    if apart:
+        total[INPUT] = total[embedding]
+        total[embedding] = total[INPUT] + total[OUTPUT]
     return total
+
+
+def _add(
+    total: dict[str, torch.Tensor], model: LanguageModel, batch: Batch, parameters: dict[str, torch.Tensor], predicted: int
+) -> None:
+    """Add a batch's part of the gradient of the mean loss over `predicted` tokens."""
+    loss = model.losses(batch)[0].sum() / predicted
+    gradients = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
+    for (name, parameter), gradient in zip(parameters.items(), gradients, strict=True):
+        if name not in total:
+            total[name] = torch.zeros_like(parameter, requires_grad=False)
+        if gradient is not None:
+            total[name].add_(gradient)
 
 
 def inner_product(left: torch.Tensor, right: torch.Tensor) -> float:

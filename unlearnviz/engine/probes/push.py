@@ -12,6 +12,7 @@ import torch
 from unlearnviz.engine.mean_gradient import INPUT, OUTPUT, inner_product, mean_gradient_by_use
 from unlearnviz.engine.probes.generation import half_prompt
 from unlearnviz.engine.probes.probe import Probe, Reading, View
+from unlearnviz.engine.progress import drain
 from unlearnviz.engine.selection import ParameterSelection
 from unlearnviz.engine.settings import setting
 from unlearnviz.engine.weights import square_norm
@@ -44,6 +45,7 @@ class Push(Probe):
     unit = "L2 norm of the change of a row; probability"
     direction = "higher = pushed further"
     cost: ClassVar[Literal["cheap", "slow"]] = "slow"
+    beside = ()
 
     tokens: int = setting(12, help="Tokens whose rows moved most, at most.", minimum=1, maximum=1000)
     words: int = setting(3, help="Next tokens that rose and that fell, at most, for each prompt.", minimum=1, maximum=100)
@@ -133,7 +135,7 @@ def _parts(before: LanguageModel, record: StepRecord, forget: Sequence[Passage],
         update_norm=0.0,
     )
     batch = next(work.batches(forget, int(record.settings.get("batch_size", 16))))
-    found = mean_gradient_by_use(before, [batch], [before.layout.input_embedding])
+    found = drain(mean_gradient_by_use(before, [batch], [before.layout.input_embedding]))
     parts = {"input": found[INPUT], "output": found[OUTPUT]}
     return {each: part if use in ("both", each) else torch.zeros_like(part) for each, part in parts.items()}
 
