@@ -17,7 +17,8 @@ The nouns:
 - A `Method` changes weights: `GradientAscent`, `GradientDifference`, `FineTune`. Your own is a class of a few lines,
   most often a `GradientMethod`, which only says what to descend.
 - A `Probe` measures and changes nothing: `Perplexity`, `Generation`, `ExactRecall`, `GradientNorm`, `UpdateSize`; `Conflict`
-  of forgetting with keeping, `ActivationGradient` token by token, `Push` of the last step. What it found is a `Reading`.
+  of forgetting with keeping, `ActivationGradient` token by token, `Push` of the last step, `Influence` of every taught text
+  and `TokenInfluence` of its tokens. What it found is a `Reading`.
 - A `Preview` says what a step would do to each group of texts, before it is taken.
 - A `Dashboard` shows a session in a notebook. `Chart` and `TokenText` are the two widgets it draws with, for you as well.
 - `demo()` opens the shipped world; `learn(corpus)` trains a small model on texts of yours.
@@ -46,9 +47,11 @@ if TYPE_CHECKING:
     from unlearnviz.engine.probes.exact_recall import ExactRecall
     from unlearnviz.engine.probes.generation import Generation
     from unlearnviz.engine.probes.gradient_norm import GradientNorm
+    from unlearnviz.engine.probes.influence import Influence
     from unlearnviz.engine.probes.perplexity import Perplexity
     from unlearnviz.engine.probes.probe import Probe, Reading
     from unlearnviz.engine.probes.push import Push
+    from unlearnviz.engine.probes.token_influence import TokenInfluence
     from unlearnviz.engine.probes.update_size import UpdateSize
     from unlearnviz.engine.session import Session
     from unlearnviz.errors import UnlearnvizError
@@ -71,6 +74,7 @@ __all__ = [
     "GradientDifference",
     "GradientMethod",
     "GradientNorm",
+    "Influence",
     "LanguageModel",
     "Method",
     "Passage",
@@ -80,6 +84,7 @@ __all__ = [
     "Push",
     "Reading",
     "Session",
+    "TokenInfluence",
     "TokenText",
     "UnlearnvizError",
     "UpdateSize",

@@ -11,6 +11,7 @@ from unlearnviz.engine.progress import Progress
 from unlearnviz.views.controls import close_all
 from unlearnviz.views.frame import Frame
 from unlearnviz.views.panels import all_panels
+from unlearnviz.views.panels.panel import WIDE
 from unlearnviz.views.runner import seconds_left
 from unlearnviz.views.sentence import Sentence
 from unlearnviz.views.state import SessionState
@@ -38,7 +39,8 @@ class Dashboard(widgets.VBox):
         columns = [widgets.VBox([p.widget for p in self.panels if p.column == column]) for column in range(3)]
         head = widgets.HBox([self.bar, self.working], layout={"flex_flow": "row wrap", "min_height": "30px"})
         self.frame = Frame()
-        super().__init__([self.frame, self.sentence, self.error, head, widgets.Box(columns).add_class("uv-columns")])
+        wide = [panel.widget for panel in self.panels if panel.column == WIDE]
+        super().__init__([self.frame, self.sentence, self.error, head, widgets.Box(columns).add_class("uv-columns"), *wide])
         self.add_class("uv-dashboard")
         self._closed = False
         self.state.observe(self._on_picture, "picture")

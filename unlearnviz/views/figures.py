@@ -41,7 +41,7 @@ WIDE_LEFT = {"l": 128, "r": 12, "t": 8, "b": 40}  # room for the names of parame
 Part = dict[str, Any]  # a trace, a shape, an axis: as plotly's JSON has it
 
 
-def _figure(height: int, traces: Sequence[Part], **layout: Any) -> go.Figure:
+def compose(height: int, traces: Sequence[Part], **layout: Any) -> go.Figure:
     """All of a figure at once: every later change of it (`add_scatter`, `add_hline`, ...) takes plotly longer than this."""
     common = {
         "template": TEMPLATE,
@@ -127,7 +127,7 @@ def perplexity(picture: Picture) -> Drawn:
     if len(picture.path) > 1:
         shapes.append(_upright(picture.path.index(picture.step), "#999999", 1))
     up = {"type": "log", "title": {"text": "perplexity (low = remembered)"}, **_log_axis(values)}
-    figure = _figure(300, traces, shapes=shapes, annotations=labels, xaxis=_step_axis(picture), yaxis=up)
+    figure = compose(300, traces, shapes=shapes, annotations=labels, xaxis=_step_axis(picture), yaxis=up)
     return figure, _perplexity_sentence(picture)
 
 
@@ -216,7 +216,7 @@ def layers_now(picture: Picture, where: str) -> Drawn:
         }
         traces.append(marks)
     across = {"title": {"text": "gradient norm; | = at the start"}}
-    figure = _figure(330, traces, margin=WIDE_LEFT, showlegend=False, xaxis=across)
+    figure = compose(330, traces, margin=WIDE_LEFT, showlegend=False, xaxis=across)
     strongest = max((row for row in rows if "part_of" not in row), key=lambda row: -1.0 if math.isnan(row["norm"]) else row["norm"])
     return figure, (
         f"The forget texts pull hardest at {block_name(strongest['group'])} ({number(strongest['norm'])} nats per unit "
@@ -259,7 +259,7 @@ def layers_over_steps(picture: Picture) -> Drawn:
     parts = segments(along)
     others = [after[0][0] - 0.5 for before, after in pairwise(parts) if before[-1][1].passages != after[0][1].passages]
     breaks = [_upright(position, "white", 6) for position in others]
-    figure = _figure(330, [heat], margin=WIDE_LEFT, shapes=breaks, xaxis=_step_axis(picture, room=0))
+    figure = compose(330, [heat], margin=WIDE_LEFT, shapes=breaks, xaxis=_step_axis(picture, room=0))
     return figure, (
         f"Gradient norm of the forget texts in each part of the model at {len(along)} step{'s' if len(along) != 1 else ''}, "
         f"from {number(10 ** min(finite))} (dark) to {number(10 ** max(finite))} (light)."
@@ -282,7 +282,7 @@ def drift(picture: Picture) -> Drawn:
                 traces.append(_line(picture, name, points, line, {"symbol": symbol, "size": 7}, first=first))
                 first = False
     up = {"title": {"text": "distance (L2 norm)"}, "rangemode": "tozero"}
-    figure = _figure(250, traces, xaxis=_step_axis(picture), yaxis=up)
+    figure = compose(250, traces, xaxis=_step_axis(picture), yaxis=up)
     now = picture.now("update-size")
     if now is None:
         return figure, "The distance from the start appears here."

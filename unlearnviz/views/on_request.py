@@ -25,10 +25,17 @@ class OnRequest:
         self.live = widgets.Checkbox(
             value=True, description="measure after every step", indent=False, layout={"width": "auto"}
         )
-        self.measure = button("Measure now", lambda: state.ask(label), width="130px")
+        self.measure = button("Measure now", lambda: state.ask(self.label), width="130px")
         self.widget = widgets.HBox([self.live, self.measure], layout={"flex_flow": "row wrap", "align_items": "center"})
         self.live.observe(self._switched, "value")
         state.observe(self._follow, "on_request")
+        self._show()
+
+    def follow(self, label: str) -> None:
+        """Be about another probe from now on; the one before is measured on request only."""
+        if label != self.label and self.label not in self.state.on_request:
+            self.state.live(self.label, live=False)
+        self.label = label
         self._show()
 
     def _switched(self, change: dict[str, bool]) -> None:

@@ -54,10 +54,10 @@ class Readouts:
             return
         asked = [probe for label, probe in self._probes.items() if (label in only if only else label not in waiting)]
         now = yield from self.session.measuring(*asked, of="now")
-        start = yield from self.session.measuring(*asked, of="start")
+        start = yield from self.session.measuring(*(probe for probe in asked if "start" in probe.beside), of="start")
         twin: dict[str, Reading] = {}
         if self.session.active_twin is not None:
-            twin = yield from self.session.measuring(*asked, of="twin")
+            twin = yield from self.session.measuring(*(probe for probe in asked if "twin" in probe.beside), of="twin")
         self._start.update(start)
         self._twin.update(twin)
         self._time(now, twin)

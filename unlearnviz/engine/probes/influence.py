@@ -40,6 +40,7 @@ class Influence(Probe):
     unit = "nats per token, per unit of learning rate"
     direction = "positive = one more small SGD step on this text would lower the loss of the forget texts"
     cost: ClassVar[Literal["cheap", "slow"]] = "slow"
+    beside = ("start",)
 
     score: str = setting("gradient product", help="What is counted.", choices=SCORES)
     each: bool = setting(False, help="Also keep the forget texts apart (gradient product only).", advanced=True)

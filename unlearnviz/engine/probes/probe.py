@@ -111,6 +111,7 @@ class Probe:
     unit: ClassVar[str] = ""
     direction: ClassVar[str] = ""
     cost: ClassVar[Literal["cheap", "slow"]] = "cheap"
+    beside: ClassVar[tuple[str, ...]] = ("start", "twin")  # whose readings a page shows beside it
 
     label: str | None = field(default=None, kw_only=True)
 

@@ -22,12 +22,13 @@ class TokenInfluence(Probe):
     The text's gradient is a sum over its tokens, and so is its inner product with the gradient of the forget loss. A share
     belongs to the token that is read there, from which the next one is predicted; the shares add up to the text's Influence.
 
-    Rows: one per token, {"token" (its piece of the text), "position", "influence" (over the whole model), "groups": {parameter
+    Rows: one per token, {"passage", "token" (its piece of the text), "position", "influence" (over the whole model), "groups": {parameter
     group: influence}}. "embedding.input" there is the share of shared words (TracIn-WE), word by word. The headline is the sum.
     """
 
     unit = "nats per token, per unit of learning rate"
     direction = "positive = learning from this token would lower the loss of the forget texts"
+    beside = ()
 
     passage: str = setting("", help="Id of the text to look at; empty: the first forget text.")
 
@@ -39,6 +40,7 @@ class TokenInfluence(Probe):
         drain(scan.running())
         rows: list[dict[str, Any]] = [
             {
+                "passage": passage.id,
                 "token": piece,
                 "position": position,
                 "influence": float(shares[scan.whole].sum()),

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from unlearnviz.views.picture import Picture
     from unlearnviz.views.state import SessionState
 
+WIDE = 3
+
 
 class Panel:
     """A titled box. Subclass it in a file of this folder: build widgets in `build`, draw the picture in `show`.
@@ -21,7 +23,7 @@ class Panel:
     """
 
     title: ClassVar[str] = ""
-    column: ClassVar[int] = 0  # 0, 1 or 2, from left to right
+    column: ClassVar[int] = 0  # 0, 1 or 2, from left to right, or WIDE: below them, over all three
     order: ClassVar[int] = 0  # from top to bottom within the column
 
     def __init__(self, state: SessionState) -> None:

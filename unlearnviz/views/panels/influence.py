@@ -1,0 +1,174 @@
+"""Influence: which taught texts hold the forget texts in the model, through which parts of it, and through which tokens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as widgets
+
+from unlearnviz.engine.probes.influence import SCORES
+from unlearnviz.engine.probes.influence import Influence as InfluenceProbe
+from unlearnviz.engine.probes.token_influence import TokenInfluence
+from unlearnviz.views.chart import Chart
+from unlearnviz.views.influence_figures import BY, WAYS, influence_map, scores, signed, token_rows
+from unlearnviz.views.on_request import OnRequest
+from unlearnviz.views.panels.panel import WIDE, Panel
+from unlearnviz.views.sentence import Sentence
+from unlearnviz.views.tokens import TokenText
+
+if TYPE_CHECKING:
+    from unlearnviz.engine.probes.probe import Reading
+    from unlearnviz.views.picture import Picture
+
+APART = 12  # forget texts at most that are also kept apart, text by text
+TOKENS = "token-influence"
+NOT_YET = (
+    "Not measured yet: press Measure now. It takes about as long as one pass of training over all texts, and can be stopped."
+)
+MEANING = {
+    "gradient product": "Positive: one more small SGD step on this text would lower the loss of the forget texts; first order, at these "
+    "weights. Unit: nats per token of the forget texts, per unit of learning rate. It does not say how the model would be had it never "
+    "met the text: that takes retraining (lesson 4 compares both).",
+    "cosine": "From −1 to 1: whether a step on this text and a step on the forget texts go the same way, however long they are. Positive: "
+    "the same way. First order, at these weights.",
+    "shared words": "The gradient product of the token embedding's input use alone (TracIn-WE): only words that this text shares with a "
+    "forget text count. Positive: learning from this text through them lowers the loss of the forget texts.",
+}
+
+
+class Influence(Panel):
+    """A map of texts x parts on request; a click on a row opens the text, token by token."""
+
+    title = "Influence: which texts keep the forget texts in the model?"
+    column, order = WIDE, 0
+
+    def build(self) -> list[widgets.Widget]:
+        """What is counted, the map, and the text that was clicked."""
+        drop = {"style": {"description_width": "90px"}, "layout": {"width": "300px"}}
+        self.way = widgets.Dropdown(description="show", options=WAYS, value="now", **drop)
+        self.by = widgets.Dropdown(description="against", options=BY, value=BY[0], **drop)
+        self.everything = widgets.Checkbox(
+            value=False, description="draw all texts", indent=False, layout={"width": "150px"}
+        )
+        self.score = widgets.Dropdown(description="what counts", options=SCORES, value=SCORES[0], **drop)
+        self.meaning = widgets.HTML()
+        self.map = Chart(None, summary="")
+        self.map.on_click(self._clicked)
+        self.text = Sentence()
+        self.group = widgets.Dropdown(description="part", options=[("the whole model", "")], value="", **drop)
+        self.tokens = TokenText(label="influence of each token", unit="nats per token and rate")
+        self.detail = widgets.VBox([self.text, self.group, self.tokens], layout={"display": "none"})
+        self._passage = ""
+        self._choose()
+        self.request = OnRequest(self.state, self.label)
+        self.state.live(self.label, live=False)
+        self.state.live(TOKENS, live=False)
+        self.score.observe(self._scored, "value")
+        for control in (self.way, self.by, self.everything):
+            control.observe(lambda _change: self.show(self.state.picture), "value")
+        self.group.observe(lambda _change: self._show_tokens(self.state.picture), "value")
+        row = {"flex_flow": "row wrap", "align_items": "center"}
+        advanced = widgets.Accordion(children=[widgets.VBox([self.score])], titles=("Advanced",), selected_index=None)
+        return [
+            self.meaning,
+            widgets.HBox([self.request.widget, self.way, self.by, self.everything], layout=row),
+            self.map,
+            self.detail,
+            advanced,
+        ]
+
+    @property
+    def label(self) -> str:
+        """Under which readings of the chosen score are kept."""
+        return "influence" if self.score.value == SCORES[0] else f"influence, {self.score.value}"
+
+    def _choose(self) -> None:
+        """Have the chosen score measured when asked."""
+        self.meaning.value = f"<p class='uv-meaning'>{MEANING[self.score.value]}</p>"
+        few = len(self.state.session.forget) <= APART and self.score.value == SCORES[0]
+        self.state.probe(InfluenceProbe(score=self.score.value, each=few, label=self.label))
+
+    def _scored(self, _change: object) -> None:
+        self._choose()
+        self.state.live(self.label, live=False)
+        self.request.follow(self.label)
+        self.by.disabled = self.score.value != SCORES[0]
+        if self.by.disabled:
+            self.by.value = BY[0]
+        self.show(self.state.picture)
+
+    def show(self, picture: Picture) -> None:
+        """The reading of this step, or, paler, the last one before it."""
+        step, reading = _latest(picture, self.label)
+        self._show_tokens(picture)
+        if reading is None or step is None:
+            self.map.update(
+                None,
+                summary=NOT_YET,
+            )
+            return
+        found = scores(reading, picture.start.get(self.label), self.way.value, self.by.value)
+        if found is None:
+            self.map.update(None, summary="The start was not measured for these texts: press Measure now.")
+            return
+        passages = {p.id: p.text for p in (*self.state.session.corpus, *picture.forget)}
+        unit = reading.unit if self.score.value != "cosine" else "cosine"
+        figure, sentence = influence_map(
+            found, passages, unit=unit, pale=step != picture.step, everything=self.everything.value
+        )
+        when = "" if step == picture.step else f"Measured at step {step}, you are at step {picture.step}. "
+        self.map.update(
+            figure,
+            summary=" ".join(each for each in (when + sentence, reading.note, "Click a row to read its text.") if each),
+        )
+
+    def _clicked(self, click: dict[str, Any]) -> None:
+        given = click["customdata"]
+        passage = given[0] if isinstance(given, list) else given
+        if isinstance(passage, str) and passage:
+            self._passage = passage
+            self.state.probe(TokenInfluence(passage=passage))
+            self.state.soon(lambda: self.state.ask(TOKENS), "ask")
+            self._show_tokens(self.state.picture)
+
+    def _show_tokens(self, picture: Picture) -> None:
+        """The clicked text, its tokens shaded as last measured."""
+        self.detail.layout.display = "" if self._passage else "none"
+        if not self._passage:
+            return
+        step, reading = _latest(picture, TOKENS, lambda each: each.rows and each.rows[0]["passage"] == self._passage)
+        if reading is None:
+            self.text.text = f"{self._passage}: its tokens are being measured."
+            self.tokens.update([])
+            return
+        groups = list(reading.rows[0]["groups"])
+        if [value for _, value in self.group.options][1:] != groups:
+            self.group.options = [("the whole model", ""), *((each, each) for each in groups)]
+        rows = token_rows(reading, self.group.value)
+        whole = sum(value for _, value in rows)
+        where = self.group.value or "the whole model"
+        self.text.text = (
+            f"{self._passage}, token by token, in {where}, measured at step {step}: orange tokens hold the forget texts in the model, blue ones "
+            f"push them out. Together {signed(whole)}."
+        )
+        self.tokens.update([(self._passage, rows)])
+
+    def enable(self, *, idle: bool) -> None:
+        """Measuring waits for work."""
+        self.request.enable(idle=idle)
+
+    def close(self) -> None:
+        """Also stop watching the switch."""
+        self.request.close()
+        super().close()
+
+
+def _latest(picture: Picture, label: str, fits: Any = None) -> tuple[int | None, Reading | None]:
+    """The last reading on the way to the present step that was taken on the present forget set, and its step."""
+    asked = tuple(passage.id for passage in picture.forget)
+    readings = picture.readings.get(label, {})
+    for step in reversed(picture.path[: picture.path.index(picture.step) + 1]):
+        reading = readings.get(step)
+        if reading is not None and reading.passages.get("forget") == asked and (fits is None or fits(reading)):
+            return step, reading
+    return None, None
