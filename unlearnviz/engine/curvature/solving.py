@@ -159,9 +159,8 @@ def lissa(
         scale = reach + damping if damping is not None else reach / (1 - (damp or 0.0))
     damp = damp if damp is not None else (damping or 0.0) / scale
     damping = scale * damp
-    state, residuals, bent = copied(vector), [1.0], math.nan
+    state, residuals, bent, rising = copied(vector), [1.0], math.nan, 0
     update = copied(vector)  # of x = 0: the first u is v
-    rising = 0
     while len(residuals) <= most:
         report = Progress(
             len(residuals) - 1, most, f"update {residuals[-1]:.1e} after {_counted(len(residuals) - 1, 'step')}"
