@@ -10,7 +10,7 @@ import pytest
 from unlearnviz.engine.corpus import Passage
 from unlearnviz.engine.history import StepRecord
 from unlearnviz.engine.probes.probe import Reading
-from unlearnviz.views import figures
+from unlearnviz.views import figures, layer_figures
 from unlearnviz.views.chart import wire
 from unlearnviz.views.picture import Picture
 
@@ -152,7 +152,7 @@ def test_blocks_are_counted_as_papers_count_them_too(group, name):
 
 
 def test_bars_say_where_it_pulls_and_a_click_on_one_gives_its_group():
-    figure, said = figures.layers_now(picture(norms(0, 3.0, 9.0, 1.0), start=[norms(0, 1.0, 1.0, 1.0)]), "block 0")
+    figure, said = layer_figures.layers_now(picture(norms(0, 3.0, 9.0, 1.0), start=[norms(0, 1.0, 1.0, 1.0)]), "block 0")
     now = lines(figure)["now"]
     assert list(now.customdata) == ["block 1", "block 0", "embedding"]  # plotly draws upwards
     assert list(now.x) == [1.0, 9.0, 3.0]
@@ -162,8 +162,24 @@ def test_bars_say_where_it_pulls_and_a_click_on_one_gives_its_group():
     assert "A long bar" in said
 
 
+def test_the_two_uses_of_a_tied_embedding_are_thinner_hatched_bars_and_said_to_be_parts():
+    rows = [{"group": "embedding", "norm": 5.0}, {"group": "embedding.input", "norm": 4.0, "part_of": "embedding"},
+            {"group": "embedding.output", "norm": 9.0, "part_of": "embedding"}, {"group": "block 0", "norm": 1.0}]  # fmt: skip
+    figure, said = layer_figures.layers_now(picture(reading("gradient-norm", rows)), "head")
+    now = lines(figure)["now"]
+    assert list(now.y) == ["block 0 (the 1st)", "embedding.output", "embedding.input", "embedding"]
+    assert list(now.marker.pattern.shape) == ["", "/", "/", ""]
+    assert now.width[1] < now.width[0]
+    assert list(now.marker.line.width) == [0, 3, 0, 0]  # in a tied model the head is the embedding's output use
+    assert said.startswith("The forget texts pull hardest at embedding (5 nats")  # a part is not a place beside the whole
+    assert said.endswith("As output: the direction in which a word is predicted; every row.")
+    plain = layer_figures.layers_now(picture(norms(0, 1.0, 2.0)), "all")
+    assert "used twice" not in plain[1]
+    assert list(lines(plain[0])["now"].marker.pattern.shape) == ["", ""]
+
+
 def test_bars_of_what_was_not_measured_are_a_sentence():
-    assert figures.layers_now(picture(), "embedding") == (
+    assert layer_figures.layers_now(picture(), "embedding") == (
         None,
         "Gradient norms are not measured for this step: press Measure now.",
     )
@@ -171,27 +187,27 @@ def test_bars_of_what_was_not_measured_are_a_sentence():
 
 @pytest.mark.parametrize("odd, strongest", [(math.nan, "block 0"), (math.inf, "embedding")])
 def test_bars_that_are_not_finite_do_not_hide_the_others(odd, strongest):
-    figure, said = figures.layers_now(picture(norms(0, odd, 2.0, 1.0)), "all")
+    figure, said = layer_figures.layers_now(picture(norms(0, odd, 2.0, 1.0)), "all")
     assert figure is not None
     assert f"hardest at {strongest}" in said
 
 
 def test_the_heat_map_has_a_column_per_step_blank_where_nothing_was_measured():
-    figure, said = figures.layers_over_steps(picture(norms(0, 1.0, 10.0), norms(7, 100.0, 0.0), path=(0, 3, 7)))
+    figure, said = layer_figures.layers_over_steps(picture(norms(0, 1.0, 10.0), norms(7, 100.0, 0.0), path=(0, 3, 7)))
     (heat,) = figure.data
     assert [list(line) for line in heat.z] == [[1.0, None, None], [0.0, None, 2.0]]
     assert heat.customdata[1][2] == ["embedding", "100", 7]
     assert list(heat.y) == ["block 0 (the 1st)", "embedding"]
     assert said == "Gradient norm of the forget texts in each part of the model at 2 steps, from 1 (dark) to 100 (light)."
-    assert figures.layers_over_steps(picture())[0] is None
+    assert layer_figures.layers_over_steps(picture())[0] is None
 
 
 def test_the_heat_map_has_a_white_line_where_the_texts_change_and_none_at_a_gap():
     taken = [norms(0, 1.0, 2.0), norms(2, 1.0, 2.0), norms(3, 1.0, 2.0, passages=TOM)]
-    figure, said = figures.layers_over_steps(picture(*taken, path=range(4)))
+    figure, said = layer_figures.layers_over_steps(picture(*taken, path=range(4)))
     assert [shape.x0 for shape in figure.layout.shapes] == [2.5]
     assert said.endswith(" A white line: from there on other texts were picked.")
-    figure, said = figures.layers_over_steps(picture(*taken[:2], path=range(4)))
+    figure, said = layer_figures.layers_over_steps(picture(*taken[:2], path=range(4)))
     assert len(figure.layout.shapes) == 0
     assert "white" not in said
 
@@ -243,8 +259,8 @@ def test_names_of_people_and_texts_reach_no_figure():
     )  # fmt: skip
     drawn = [
         figures.perplexity(full),
-        figures.layers_now(full, HOSTILE),
-        figures.layers_over_steps(full),
+        layer_figures.layers_now(full, HOSTILE),
+        layer_figures.layers_over_steps(full),
         figures.drift(full),
     ]
     for figure, said in drawn:
@@ -254,7 +270,7 @@ def test_names_of_people_and_texts_reach_no_figure():
 def test_figures_change_nothing_and_say_the_same_twice():
     full = picture(perplexities(0, 1.0), norms(0, 1.0, 2.0), distances(0, 0.0, 1.0))
     before = repr(full)
-    for draw in (figures.perplexity, figures.layers_over_steps, figures.drift, lambda each: figures.layers_now(each, "all")):
+    for draw in (figures.perplexity, layer_figures.layers_over_steps, figures.drift, lambda each: layer_figures.layers_now(each, "all")):
         (one, said), (other, again) = draw(full), draw(full)
         assert one.to_json() == other.to_json()
         assert said == again

@@ -449,4 +449,8 @@ def test_a_click_in_layers_chooses_the_place_and_outlines_it(shown):
     for odd in (None, [], ["nowhere"], 7, {"a": 1}):
         panel.bars._tell({"customdata": odd})
     assert state.where == "embedding"
+    panel.bars._tell({"customdata": "embedding.input"})
+    state.step(STEP)
+    assert state.session.history[1].where == "embedding.input"
+    assert 3 in panel.bars.figure.data[0].marker.line.width
     assert panel.bars.notice == ""

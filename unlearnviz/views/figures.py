@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
 import plotly.graph_objects as go
@@ -70,7 +69,7 @@ def _log_axis(values: Sequence[float]) -> dict[str, Any]:
     }
 
 
-def _step_axis(picture: Picture, *, room: int = 1) -> Part:
+def step_axis(picture: Picture, *, room: int = 1) -> Part:
     """Positions on the path, labelled with the ids of their steps: the two differ on a branch."""
     last = len(picture.path) - 1
     shown = range(0, last + 1, 1 + last // 10)
@@ -100,7 +99,7 @@ def segments(readings: Sequence[tuple[int, Reading]]) -> list[list[tuple[int, Re
 
 def perplexity(picture: Picture) -> Drawn:
     """Perplexity of the four groups along the path; the original and the twin as reference lines for the forget texts."""
-    along = _along(picture, "perplexity")
+    along = along_path(picture, "perplexity")
     values: list[float] = []
     traces: list[Part] = []
     for group, colour in COLOURS.items():
@@ -125,9 +124,9 @@ def perplexity(picture: Picture) -> Drawn:
             shapes.append(_level(level, shade, dash))
             labels.append(_label(level, f"forget, {name}: {number(level)}", shade, left=name == "twin"))
     if len(picture.path) > 1:
-        shapes.append(_upright(picture.path.index(picture.step), "#999999", 1))
+        shapes.append(upright(picture.path.index(picture.step), "#999999", 1))
     up = {"type": "log", "title": {"text": "perplexity (low = remembered)"}, **_log_axis(values)}
-    figure = compose(300, traces, shapes=shapes, annotations=labels, xaxis=_step_axis(picture), yaxis=up)
+    figure = compose(300, traces, shapes=shapes, annotations=labels, xaxis=step_axis(picture), yaxis=up)
     return figure, _perplexity_sentence(picture)
 
 
@@ -160,7 +159,7 @@ def _label(level: float, text: str, colour: str, *, left: bool) -> Part:
     return {**place, "text": text, "showarrow": False, "font": {"size": 11, "color": colour}}
 
 
-def _upright(position: float, colour: str, width: int) -> Part:
+def upright(position: float, colour: str, width: int) -> Part:
     """A vertical line over the whole height."""
     ends: Part = {"x0": position, "x1": position, "xref": "x", "y0": 0, "y1": 1, "yref": "y domain"}
     return {"type": "line", **ends, "line": {"color": colour, "width": width}}
@@ -178,93 +177,10 @@ def _perplexity_sentence(picture: Picture) -> str:
     return f"Perplexity at step {picture.step}, lower = better remembered: {said}. {aim}"
 
 
-def _along(picture: Picture, label: str) -> list[tuple[int, Reading]]:
+def along_path(picture: Picture, label: str) -> list[tuple[int, Reading]]:
     """(position on the path, reading) for the steps of the path that were measured."""
     taken = picture.readings.get(label, {})
     return [(position, taken[step]) for position, step in enumerate(picture.path) if step in taken]
-
-
-def layers_now(picture: Picture, where: str) -> Drawn:
-    """Gradient norm of the forget texts per parameter group, at the head; the group of `where` is outlined."""
-    reading = picture.now("gradient-norm")
-    if reading is None:
-        return None, "Gradient norms are not measured for this step: press Measure now."
-    rows = list(reversed(reading.rows))  # plotly draws upwards, the model reads downwards
-    names = [block_name(row["group"]) for row in rows]
-    bars: Part = {
-        "type": "bar",
-        "x": [row["norm"] for row in rows],
-        "y": names,
-        "orientation": "h",
-        "customdata": [row["group"] for row in rows],
-        "marker": {"color": "#56B4E9", "line": {"color": "#D55E00", "width": [3 if row["group"] == where else 0 for row in rows]}},
-        "name": "now",
-        "hovertemplate": "%{y}: %{x:.3g}<extra></extra>",
-    }
-    traces = [bars]
-    if "gradient-norm" in picture.start:
-        start = {row["group"]: row["norm"] for row in picture.start["gradient-norm"].rows}
-        marks: Part = {
-            "type": "scatter",
-            "x": [start[row["group"]] for row in rows],
-            "y": names,
-            "mode": "markers",
-            "name": "at the start",
-            "customdata": [row["group"] for row in rows],
-            "marker": {"symbol": "line-ns", "size": 12, "line": {"width": 2, "color": "#333333"}},
-            "hovertemplate": "%{y} at the start: %{x:.3g}<extra></extra>",
-        }
-        traces.append(marks)
-    across = {"title": {"text": "gradient norm; | = at the start"}}
-    figure = compose(330, traces, margin=WIDE_LEFT, showlegend=False, xaxis=across)
-    strongest = max((row for row in rows if "part_of" not in row), key=lambda row: -1.0 if math.isnan(row["norm"]) else row["norm"])
-    return figure, (
-        f"The forget texts pull hardest at {block_name(strongest['group'])} ({number(strongest['norm'])} nats per unit "
-        f"of weight, root mean square over the texts). "
-        f"A long bar is a place where a small change moves these texts most. Click one to make it the place of the next step."
-    )
-
-
-def layers_over_steps(picture: Picture) -> Drawn:
-    """Gradient norm of the forget texts, parameter groups x steps, as a heat map on a logarithmic scale."""
-    along = _along(picture, "gradient-norm")
-    if not along:
-        return None, "Gradient norms were not measured along this path."
-    groups = [row["group"] for row in reversed(along[0][1].rows)]
-    norms = {position: {row["group"]: row["norm"] for row in reading.rows} for position, reading in along}
-    columns = range(len(picture.path))  # one per step, blank where nothing was measured
-    table = [[norms.get(position, {}).get(group, math.nan) for position in columns] for group in groups]
-    logs = [[math.log10(value) if value > 0 and math.isfinite(value) else None for value in line] for line in table]
-    finite = [value for line in logs for value in line if value is not None] or [0.0]
-    ticks = list(range(math.floor(min(finite)), math.ceil(max(finite)) + 1))
-    heat: Part = {
-        "type": "heatmap",
-        "z": logs,
-        "x": list(columns),
-        "y": [block_name(group) for group in groups],
-        "customdata": [
-            [[group, number(value), step] for value, step in zip(line, picture.path, strict=True)]
-            for group, line in zip(groups, table, strict=True)
-        ],
-        "hoverongaps": False,
-        "colorscale": "Cividis",
-        "colorbar": {
-            "title": {"text": "norm"},
-            "tickvals": ticks,
-            "ticktext": [f"{10.0**tick:g}" for tick in ticks],
-            "thickness": 10,
-        },
-        "hovertemplate": "%{y}<br>step %{customdata[2]}: %{customdata[1]}<extra></extra>",
-    }
-    parts = segments(along)
-    others = [after[0][0] - 0.5 for before, after in pairwise(parts) if before[-1][1].passages != after[0][1].passages]
-    breaks = [_upright(position, "white", 6) for position in others]
-    figure = compose(330, [heat], margin=WIDE_LEFT, shapes=breaks, xaxis=_step_axis(picture, room=0))
-    return figure, (
-        f"Gradient norm of the forget texts in each part of the model at {len(along)} step{'s' if len(along) != 1 else ''}, "
-        f"from {number(10 ** min(finite))} (dark) to {number(10 ** max(finite))} (light)."
-        + (" A white line: from there on other texts were picked." if breaks else "")
-    )
 
 
 def drift(picture: Picture) -> Drawn:
@@ -276,13 +192,13 @@ def drift(picture: Picture) -> Drawn:
     traces: list[Part] = []
     for column, name, line, symbol in columns:
         first = True
-        for part in segments(_along(picture, "update-size")):
+        for part in segments(along_path(picture, "update-size")):
             points = [(position, whole) for position, reading in part if (whole := reading.rows[-1][column]) is not None]
             if points:
                 traces.append(_line(picture, name, points, line, {"symbol": symbol, "size": 7}, first=first))
                 first = False
     up = {"title": {"text": "distance (L2 norm)"}, "rangemode": "tozero"}
-    figure = compose(250, traces, xaxis=_step_axis(picture), yaxis=up)
+    figure = compose(250, traces, xaxis=step_axis(picture), yaxis=up)
     now = picture.now("update-size")
     if now is None:
         return figure, "The distance from the start appears here."

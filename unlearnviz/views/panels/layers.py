@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from unlearnviz.engine.probes.gradient_norm import GradientNorm
-from unlearnviz.views import figures
 from unlearnviz.views.chart import Chart
+from unlearnviz.views.layer_figures import layers_now, layers_over_steps
 from unlearnviz.views.on_request import OnRequest
 from unlearnviz.views.panels.panel import Panel
 
@@ -37,19 +37,19 @@ class Layers(Panel):
 
     def show(self, picture: Picture) -> None:
         """Draw both charts."""
-        figure, sentence = figures.layers_now(picture, self.state.where)
+        figure, sentence = layers_now(picture, self.state.where)
         self.bars.update(figure, summary=sentence)
-        figure, sentence = figures.layers_over_steps(picture)
+        figure, sentence = layers_over_steps(picture)
         self.map.update(figure, summary=sentence)
 
     def _redraw(self, _change: object) -> None:
-        figure, sentence = figures.layers_now(self.state.picture, self.state.where)
+        figure, sentence = layers_now(self.state.picture, self.state.where)
         self.bars.update(figure, summary=sentence)
 
     def _clicked(self, click: dict[str, Any]) -> None:
         given = click["customdata"]
         group = given[0] if isinstance(given, list) else given
-        if isinstance(group, str) and group in self.state.session.model.layout.groups:
+        if isinstance(group, str) and group in (*self.state.session.model.layout.groups, "embedding.input", "embedding.output"):
             self.state.where = group
 
     def enable(self, *, idle: bool) -> None:
