@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 NAMES = [
     *("ActivationGradient", "Chart", "Conflict", "Corpus", "Dashboard", "ExactRecall", "FineTune", "Generation"),
     *("GradientAscent", "GradientDifference", "GradientMethod", "GradientNorm", "Influence", "LanguageModel", "Method", "Passage", "Perplexity"),
-    *("Preview", "Probe", "Push", "Reading", "Session", "TokenInfluence", "TokenText", "UnlearnvizError", "UpdateSize"),
+    *("Preview", "Probe", "Push", "Reading", "Removal", "Session", "TokenInfluence", "TokenText", "UnlearnvizError", "UpdateSize"),
     *("demo", "learn"),
 ]
 

@@ -18,7 +18,7 @@ The nouns:
   most often a `GradientMethod`, which only says what to descend.
 - A `Probe` measures and changes nothing: `Perplexity`, `Generation`, `ExactRecall`, `GradientNorm`, `UpdateSize`; `Conflict`
   of forgetting with keeping, `ActivationGradient` token by token, `Push` of the last step, `Influence` of every taught text
-  and `TokenInfluence` of its tokens. What it found is a `Reading`.
+  and `TokenInfluence` of its tokens, `Removal` of a taught text. What it found is a `Reading`.
 - A `Preview` says what a step would do to each group of texts, before it is taken.
 - A `Dashboard` shows a session in a notebook. `Chart` and `TokenText` are the two widgets it draws with, for you as well.
 - `demo()` opens the shipped world; `learn(corpus)` trains a small model on texts of yours.
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from unlearnviz.engine.probes.perplexity import Perplexity
     from unlearnviz.engine.probes.probe import Probe, Reading
     from unlearnviz.engine.probes.push import Push
+    from unlearnviz.engine.probes.removal import Removal
     from unlearnviz.engine.probes.token_influence import TokenInfluence
     from unlearnviz.engine.probes.update_size import UpdateSize
     from unlearnviz.engine.session import Session
@@ -83,6 +84,7 @@ __all__ = [
     "Probe",
     "Push",
     "Reading",
+    "Removal",
     "Session",
     "TokenInfluence",
     "TokenText",
@@ -114,6 +116,7 @@ _HOMES = {
     "Probe": "engine.probes.probe",
     "Push": "engine.probes.push",
     "Reading": "engine.probes.probe",
+    "Removal": "engine.probes.removal",
     "Session": "engine.session",
     "TokenInfluence": "engine.probes.token_influence",
     "TokenText": "views.tokens",

@@ -13,7 +13,7 @@ from unlearnviz.engine.probes.influence import Influence as InfluenceProbe
 from unlearnviz.engine.probes.probe import Reading
 from unlearnviz.views import influence_figures
 from unlearnviz.views.influence_figures import BY, DIVERGING, influence_map, scores
-from unlearnviz.views.panels.influence import TOKENS, Influence
+from unlearnviz.views.panels.influence import REMOVAL, TOKENS, Influence
 from unlearnviz.views.state import SessionState
 
 STEP = GradientAscent()
@@ -181,7 +181,7 @@ def test_a_click_on_a_row_shades_its_tokens_and_they_add_up(opened):
     assert set(state.picture.readings[TOKENS]) == {0}
 
 
-@pytest.mark.parametrize("score", SCORES[1:])
+@pytest.mark.parametrize("score", [*SCORES[1:], REMOVAL])
 def test_other_scores_are_behind_advanced_and_kept_apart(opened, score):
     panel, state = opened()
     panel.request.measure.click()
@@ -221,3 +221,17 @@ def test_stopped_it_shows_what_is_done_and_says_how_much():
     assert kept.note.startswith(f"Stopped: {len(kept.rows)} of ")
     assert not session.turn.taken
     assert len(session.measure(probe)["influence"].rows) > len(kept.rows)  # a part is not taken for the whole
+
+
+def test_a_removal_has_its_own_settings_and_shows_its_residual(opened):
+    panel, state = opened()
+    assert panel.removal.widget.layout.display == "none"
+    panel.score.value = REMOVAL
+    assert panel.removal.widget.layout.display == ""
+    panel.removal.by_name["where"].value = "block 1"
+    panel.removal.by_name["damping"].value = "0.5"
+    panel.request.measure.click()
+    assert "Gauss-Newton over 24 taught texts, damping 0.5: conjugate gradients took" in panel.map.summary
+    assert list(panel.map.figure.layout.xaxis.ticktext) == ["block 1 (the 2nd)"]
+    panel.removal.by_name["damping"].value = "much"
+    assert "is not a number" in str(state.error)

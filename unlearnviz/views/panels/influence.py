@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
 from unlearnviz.engine.probes.influence import SCORES
 from unlearnviz.engine.probes.influence import Influence as InfluenceProbe
+from unlearnviz.engine.probes.removal import Removal
 from unlearnviz.engine.probes.token_influence import TokenInfluence
+from unlearnviz.errors import UnlearnvizError
 from unlearnviz.views.chart import Chart
+from unlearnviz.views.controls import Controls
 from unlearnviz.views.influence_figures import BY, WAYS, influence_map, scores, signed, token_rows
 from unlearnviz.views.on_request import OnRequest
 from unlearnviz.views.panels.panel import WIDE, Panel
@@ -25,7 +29,11 @@ TOKENS = "token-influence"
 NOT_YET = (
     "Not measured yet: press Measure now. It takes about as long as one pass of training over all texts, and can be stopped."
 )
+REMOVAL = "removal"
 MEANING = {
+    REMOVAL: "Positive: had this text not been taught, the loss of the forget texts would be higher, by influence functions (one Newton step on "
+    "the damped curvature, which is taken in a part of the model alone). Unit: nats per token. It is a prediction about retraining, and retraining "
+    "need not agree (lesson 4 compares both).",
     "gradient product": "Positive: one more small SGD step on this text would lower the loss of the forget texts; first order, at these "
     "weights. Unit: nats per token of the forget texts, per unit of learning rate. It does not say how the model would be had it never "
     "met the text: that takes retraining (lesson 4 compares both).",
@@ -50,7 +58,9 @@ class Influence(Panel):
         self.everything = widgets.Checkbox(
             value=False, description="draw all texts", indent=False, layout={"width": "150px"}
         )
-        self.score = widgets.Dropdown(description="what counts", options=SCORES, value=SCORES[0], **drop)
+        self.score = widgets.Dropdown(description="what counts", options=(*SCORES, REMOVAL), value=SCORES[0], **drop)
+        self.removal = Controls(Removal)
+        self.removal.widget.layout.display = "none"
         self.meaning = widgets.HTML()
         self.map = Chart(None, summary="")
         self.map.on_click(self._clicked)
@@ -64,11 +74,15 @@ class Influence(Panel):
         self.state.live(self.label, live=False)
         self.state.live(TOKENS, live=False)
         self.score.observe(self._scored, "value")
+        for control in self.removal.by_name.values():
+            control.observe(self._set, "value")
         for control in (self.way, self.by, self.everything):
             control.observe(lambda _change: self.show(self.state.picture), "value")
         self.group.observe(lambda _change: self._show_tokens(self.state.picture), "value")
         row = {"flex_flow": "row wrap", "align_items": "center"}
-        advanced = widgets.Accordion(children=[widgets.VBox([self.score])], titles=("Advanced",), selected_index=None)
+        advanced = widgets.Accordion(
+            children=[widgets.VBox([self.score, self.removal.widget])], titles=("Advanced",), selected_index=None
+        )
         return [
             self.meaning,
             widgets.HBox([self.request.widget, self.way, self.by, self.everything], layout=row),
@@ -85,8 +99,19 @@ class Influence(Panel):
     def _choose(self) -> None:
         """Have the chosen score measured when asked."""
         self.meaning.value = f"<p class='uv-meaning'>{MEANING[self.score.value]}</p>"
+        self.removal.widget.layout.display = "" if self.score.value == REMOVAL else "none"
+        if self.score.value == REMOVAL:
+            self.state.probe(replace(self.removal.value(), label=self.label))
+            return
         few = len(self.state.session.forget) <= APART and self.score.value == SCORES[0]
         self.state.probe(InfluenceProbe(score=self.score.value, each=few, label=self.label))
+
+    def _set(self, _change: object) -> None:
+        """The settings of a removal: what is measured next has them."""
+        try:
+            self._choose()
+        except UnlearnvizError as error:
+            self.state.refused(error)
 
     def _scored(self, _change: object) -> None:
         self._choose()
@@ -112,7 +137,7 @@ class Influence(Panel):
             self.map.update(None, summary="The start was not measured for these texts: press Measure now.")
             return
         passages = {p.id: p.text for p in (*self.state.session.corpus, *picture.forget)}
-        unit = reading.unit if self.score.value != "cosine" else "cosine"
+        unit = "cosine" if self.score.value == "cosine" else reading.unit
         figure, sentence = influence_map(
             found, passages, unit=unit, pale=step != picture.step, everything=self.everything.value
         )
