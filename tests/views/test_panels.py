@@ -21,6 +21,7 @@ from unlearnviz.views.panels.influence import Influence
 from unlearnviz.views.panels.layers import Layers
 from unlearnviz.views.panels.neighbours import Neighbours
 from unlearnviz.views.panels.perplexity import PerplexityPanel
+from unlearnviz.views.panels.preview import Preview
 from unlearnviz.views.panels.sayings import SILENT, UNPICKED, Sayings, _marked
 from unlearnviz.views.panels.steering import Steering, _lost, _passes
 from unlearnviz.views.panels.timeline import Timeline
@@ -52,7 +53,7 @@ def shown(living):
 
 
 def test_the_panels_in_reading_order():
-    order = [ForgetSet, Neighbours, Steering, Timeline, PerplexityPanel, Drift, Sayings, Layers, Influence]
+    order = [ForgetSet, Neighbours, Steering, Preview, Timeline, PerplexityPanel, Drift, Sayings, Layers, Influence]
     assert all_panels() == order
     assert all(cls.title for cls in order)
 
@@ -224,6 +225,18 @@ def test_a_setting_that_cannot_be_starts_nothing(shown):
     assert len(state.session.history) == 1
     panel.step.click()
     assert (state.error, state.session.head) == (None, 1)
+
+
+def test_the_state_knows_what_is_chosen_or_what_is_wrong_with_it(shown):
+    panel, state = shown(Steering)
+    assert state.method == STEP
+    panel.controls.by_name["update_norm"].value = "0,5"
+    assert state.method == GradientAscent(update_norm=0.5)
+    panel.controls.by_name["update_norm"].value = "much"
+    assert isinstance(state.method, BadSetting)
+    assert state.error is None  # nobody asked for a step yet
+    panel.method.value = "fine-tune"
+    assert state.method.name == "fine-tune"
 
 
 def test_while_work_runs_only_stop_is_left(shown):

@@ -11,6 +11,7 @@ from unlearnviz.engine.probes.probe import Reading
 
 if TYPE_CHECKING:
     from unlearnviz.engine.corpus import Passage
+    from unlearnviz.engine.preview import Preview
     from unlearnviz.engine.session import Session
 
 
@@ -28,6 +29,7 @@ class Picture:
         groups: group -> passages.
         readings: label -> {step id -> reading of "now"}, for the steps of `path`.
         start, twin: label -> reading of the start, and of the twin while one fits the forget set.
+        previews: what steps of this history were foreseen to do, the latest last.
         siblings: forget perplexities of twins with other seeds.
         has_twin, can_train_twin: whether a twin fits, and whether one could be trained.
         blocks: number of transformer blocks.
@@ -47,6 +49,7 @@ class Picture:
     readings: Mapping[str, Mapping[int, Reading]] = field(default_factory=dict)
     start: Mapping[str, Reading] = field(default_factory=dict)
     twin: Mapping[str, Reading] = field(default_factory=dict)
+    previews: tuple[Preview, ...] = ()
     siblings: tuple[float, ...] = ()
     has_twin: bool = False
     can_train_twin: bool = False
@@ -64,8 +67,10 @@ class Picture:
         return None if record.parent is None else self.readings.get(label, {}).get(record.parent)
 
 
-def take(session: Session, sentence: str, start: Mapping[str, Reading], twin: Mapping[str, Reading]) -> Picture:
-    """The picture of a session as it stands, with the readings of the two references."""
+def take(
+    session: Session, sentence: str, start: Mapping[str, Reading], twin: Mapping[str, Reading], previews: tuple[Preview, ...] = ()
+) -> Picture:
+    """The picture of a session as it stands, with the readings of the two references, and with what was foreseen."""
     history = session.history
     path = list(history.path())
     while (child := history.child_visited_last(path[-1])) is not None:
@@ -89,6 +94,7 @@ def take(session: Session, sentence: str, start: Mapping[str, Reading], twin: Ma
         readings=readings,
         start=dict(start),
         twin=dict(twin),
+        previews=previews,
         siblings=active.siblings if active is not None else (),
         has_twin=active is not None,
         can_train_twin=session.lineage is not None,

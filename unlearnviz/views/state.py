@@ -9,6 +9,7 @@ import traitlets
 
 from unlearnviz.engine.progress import Progress
 from unlearnviz.errors import UnlearnvizError
+from unlearnviz.views.next_step import NextStep
 from unlearnviz.views.picture import Picture, take
 from unlearnviz.views.readouts import Readouts
 from unlearnviz.views.runner import Outcome, Runner, in_event_loop, part
@@ -23,12 +24,11 @@ if TYPE_CHECKING:
 LAST = "generation"  # measured last: reading takes longer than looking at charts
 
 
-class SessionState(traitlets.HasTraits):
-    """What the page knows of a session.
+class SessionState(NextStep):
+    """What the page knows of a session; `NextStep` has what is chosen for the next step, and previews.
 
     Attributes:
         picture: the immutable mirror of the session; replaced once per piece of work.
-        where: the selection for the next step, as text.
         busy: what is running, or "".
         lasting: the same once it has run for half a second: only then the page shows it and takes its buttons away.
         finished: how many pieces of work have ended.
@@ -38,7 +38,6 @@ class SessionState(traitlets.HasTraits):
     """
 
     picture = traitlets.Instance(Picture, ())
-    where = traitlets.Unicode("embedding")
     busy = traitlets.Unicode("")
     lasting = traitlets.Unicode("")
     finished = traitlets.Int(0)
@@ -194,8 +193,9 @@ class SessionState(traitlets.HasTraits):
             self._go_on()
 
     def _stepping(self, method: Method) -> Iterator[Progress]:
-        self._acting = True
-        yield from self.session.stepping(method, self.where)
+        self._acting, where = True, self.where
+        yield from self.before_step(method, where)
+        yield from self.session.stepping(method, where)
         yield from self._measuring()
 
     def _running(self, steps: int, method: Method) -> Iterator[Progress]:
@@ -203,6 +203,7 @@ class SessionState(traitlets.HasTraits):
         began, where = self.session.head, self.where
         for done in range(steps):
             self._acting = True
+            yield from part(self.before_step(method, where), done, steps)
             (record,) = yield from part(self.session.running(1, method, where), done, steps)
             if record.mark == "overshoot":
                 self._done = (
@@ -280,7 +281,7 @@ class SessionState(traitlets.HasTraits):
 
     def _picture(self) -> Picture:
         said = " ".join(part for part in (self._done, self._readouts.news) if part)
-        return take(self.session, said, *self._readouts.references())
+        return take(self.session, said, *self._readouts.references(), self.previews())
 
     def close(self) -> None:
         """Stop what runs and tell nobody any more."""

@@ -19,7 +19,7 @@ class Drift(Panel):
     """Distances in weight space along the path."""
 
     title = "Drift"
-    column, order = 1, 3
+    column, order = 1, 4
 
     def build(self) -> list[widgets.Widget]:
         """One chart."""

@@ -101,8 +101,18 @@ class Steering(Panel):
         old = self.settings.children
         self.controls = Controls(registry[self.method.value])
         self.settings.children = (self.controls.widget,)
+        for control in self.controls.by_name.values():
+            control.observe(self._tell, "value")
         for each in old:
             close_all(each)
+        self._tell()
+
+    def _tell(self, _change: object = None) -> None:
+        """Other panels learn from the state what is chosen, or what is wrong with it."""
+        try:
+            self.state.method = self.controls.value()
+        except UnlearnvizError as error:
+            self.state.method = error
 
     def _place(self, change: dict[str, str]) -> None:
         self.state.where = change["new"].strip() or "embedding"
@@ -112,11 +122,12 @@ class Steering(Panel):
         self.where.value = change["new"]
 
     def _asked(self) -> Method | None:
-        try:
-            return self.controls.value()
-        except UnlearnvizError as error:
-            self.state.refused(error)
+        self._tell()
+        chosen = self.state.method
+        if isinstance(chosen, UnlearnvizError):
+            self.state.refused(chosen)
             return None
+        return chosen
 
     def _step(self) -> None:
         method = self._asked()
