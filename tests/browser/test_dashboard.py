@@ -154,6 +154,8 @@ def test_everything_is_drawn_after_the_cell(page, tmp_path):
     expect(page.sentence).to_contain_text("Perplexity: forget")
     page.there.until("!JSON.parse(document.querySelector('.said').textContent).busy")
     assert len(page.badges()) == len(page.kernel()["forget"])
+    picked = page.panel("Forget set").get_by_role("list", name="Picked to be forgotten")
+    assert picked.evaluate("list => list.scrollHeight <= list.clientHeight")  # five texts are all in view
     page.shot(tmp_path / "start.png")
     assert fits(page) == []
     assert page.there.axe(".uv-dashboard")[1] == []
@@ -166,7 +168,8 @@ def test_a_step_moves_the_sentence_the_charts_and_the_numbers_of_the_texts(page)
     expect(page.sentence).not_to_have_text(said)
     expect(page.sentence).to_contain_text("\N{RIGHTWARDS ARROW}")
     page.there.until(
-        "before => [...document.querySelectorAll('.uv-dashboard .uv-chart')].every((each, k) => each.dataset.drawn > before[k])",
+        """before => [...document.querySelectorAll('.uv-dashboard .uv-chart')]
+          .every((each, k) => each.dataset.drawn > before[k] || !each.querySelector('.main-svg'))""",  # one may have nothing to draw
         drawn,
     )
     assert page.badges() != badges
@@ -194,6 +197,34 @@ def test_a_double_click_makes_one_step(page):
     assert (held["head"], held["steps"]) == (before["head"] + 1, before["steps"] + 1)
     assert page.after(page.button("Undo").click)["steps"] == held["steps"]  # and no second one came later
     page.after(page.button("Redo").click)
+
+
+def test_what_takes_no_time_disables_nothing_and_says_in_the_page_that_it_is_done(page):
+    page.page.evaluate("""() => {
+      window.uvChanged = [];
+      window.uvWatch = new MutationObserver((changes) => window.uvChanged.push(...changes.map((each) => each.target.textContent)));
+      window.uvWatch.observe(document.querySelector(".uv-dashboard"), { subtree: true, attributes: true, attributeFilter: ["disabled"] });
+    }""")
+    finished = int(page.root.get_attribute("data-finished"))
+    name = page.panel("Timeline").get_by_label("New")
+    name.fill("quiet")
+    page.after(page.button("Branch here").click)
+    assert int(page.root.get_attribute("data-finished")) == finished + 1
+    assert page.page.evaluate("window.uvWatch.disconnect() ?? window.uvChanged") == []
+    page.after(lambda: page.panel("Timeline").get_by_label("Branch").select_option("main"))
+
+
+def test_learn_asks_before_it_drops_the_history(page, tmp_path):
+    page.there.until("!JSON.parse(document.querySelector('.said').textContent).busy")
+    before = page.kernel()
+    question = page.root.get_by_text("Teach all texts again?")
+    page.button("Learn").click()
+    expect(question).to_contain_text(f"the {before['steps'] - 1} steps of this history and the twins cannot be brought back.")
+    page.shot(tmp_path / "question.png")
+    assert fits(page) == []
+    page.button("No").click()
+    expect(page.button("Yes, teach it again")).to_be_hidden()
+    assert {**page.kernel(), "ends": 0} == {**before, "ends": 0}
 
 
 def test_tab_reaches_step_and_enter_presses_it(page):
