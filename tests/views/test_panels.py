@@ -15,6 +15,7 @@ from unlearnviz.engine.methods.gradient_ascent import GradientAscent
 from unlearnviz.engine.probes.probe import Reading
 from unlearnviz.errors import BadForgetSet, BadSetting, UnknownName
 from unlearnviz.views.panels import all_panels
+from unlearnviz.views.panels.closer import Closer
 from unlearnviz.views.panels.drift import Drift
 from unlearnviz.views.panels.forget_set import ForgetSet
 from unlearnviz.views.panels.influence import Influence
@@ -22,6 +23,7 @@ from unlearnviz.views.panels.layers import Layers
 from unlearnviz.views.panels.neighbours import Neighbours
 from unlearnviz.views.panels.perplexity import PerplexityPanel
 from unlearnviz.views.panels.preview import Preview
+from unlearnviz.views.panels.push import Push
 from unlearnviz.views.panels.sayings import SILENT, UNPICKED, Sayings, _marked
 from unlearnviz.views.panels.steering import Steering, _lost, _passes
 from unlearnviz.views.panels.timeline import Timeline
@@ -53,7 +55,7 @@ def shown(living):
 
 
 def test_the_panels_in_reading_order():
-    order = [ForgetSet, Neighbours, Steering, Preview, Timeline, PerplexityPanel, Drift, Sayings, Layers, Influence]
+    order = [ForgetSet, Neighbours, Steering, Preview, Timeline, PerplexityPanel, Drift, Sayings, Layers, Closer, Influence, Push]
     assert all_panels() == order
     assert all(cls.title for cls in order)
 

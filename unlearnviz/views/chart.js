@@ -118,6 +118,7 @@ function render({ model, el }) {
       if (!known) plot.on("plotly_click", ({ points }) => answer(clicked(points)));
     } else {
       plotly.purge(plot);
+      plot.style.minHeight = "";
     }
     if (signal.aborted) return;
     root.dataset.drawn = revision;

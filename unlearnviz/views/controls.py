@@ -128,6 +128,21 @@ def button(
     return made
 
 
+def offer(drop: widgets.Dropdown, options: list[tuple[str, str]], callback: Callable[[Any], object]) -> None:
+    """Other options of a dropdown, without a call of `callback`, which observes it; the choice stays, or else is the first."""
+    if tuple(options) == tuple(drop.options):
+        return
+    chosen = drop.value
+    drop.unobserve(callback, "value")
+    try:
+        drop.options = options
+        values = [value for _, value in options]
+        if values:
+            drop.value = chosen if chosen in values else values[0]
+    finally:
+        drop.observe(callback, "value")
+
+
 def close_all(widget: widgets.Widget) -> None:
     """Close a widget, its layout and style, and all that it holds."""
     for child in getattr(widget, "children", ()):

@@ -153,7 +153,7 @@ def sentence(found: Scores, texts: Mapping[str, str]) -> str:
     """What the map says, with the noise floor."""
     first = found.texts[0]
     verb = "holds the forget texts in the model" if found.total[first] > 0 else "pushes the forget texts out"
-    said = f"Of {len(found.texts)} taught texts, this one {verb} most: “{_snippet(texts.get(first, first), 90)}” ({signed(found.total[first])})."
+    said = f"Of {len(found.texts)} taught texts, this one {verb} most: “{snippet(texts.get(first, first), 90)}” ({signed(found.total[first])})."
     if found.floor:
         floor = max(abs(value) for value in found.floor.values())
         above = sum(abs(found.total[text]) > floor for text in found.texts)
@@ -172,7 +172,7 @@ def signed(value: float) -> str:
     return "±0" if value == 0 else ("+" if value > 0 else "−") + number(abs(value))
 
 
-def _snippet(text: str, length: int) -> str:
+def snippet(text: str, length: int) -> str:
     """The beginning of a text, on one line."""
     line = " ".join(text.split())
     return line if len(line) <= length else line[: length - 1].rstrip() + "…"
@@ -180,7 +180,7 @@ def _snippet(text: str, length: int) -> str:
 
 def _safe(text: str, length: int) -> str:
     """The same for a figure: plotly reads tags, and a text has none."""
-    return html.escape(_snippet(text, length), quote=False)
+    return html.escape(snippet(text, length), quote=False)
 
 
 def token_rows(reading: Reading, group: str) -> Sequence[tuple[str, float]]:

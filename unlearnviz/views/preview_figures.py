@@ -105,7 +105,7 @@ def _draw(preview: Preview, became: Mapping[str, float], *, pale: bool) -> Any:
         traces.insert(0, _bars("became", groups, became, pale=pale, hatched=False))  # below what was predicted
     values = [value for each in (preview.predicted, became) for value in each.values() if math.isfinite(value)]
     low, high = min([0.0, *values]), max([0.0, *values])
-    room = 0.25 * ((high - low) or 1.0)  # for the numbers beside the bars
+    room = 0.35 * ((high - low) or 1.0)  # for the numbers beside the bars
     across = {
         "title": {"text": "change of the mean loss, nats per token<br>" + ("hatched: predicted; full: what it became" if became else "predicted")},
         "range": [low - (room if low < 0 else room / 8), high + (room if high > 0 else room / 8)],

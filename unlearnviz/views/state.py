@@ -69,7 +69,7 @@ class SessionState(NextStep):
         others = tuple(each for each in self.on_request if each != label)
         self.on_request = others if live else (*others, label)
         if live and self.picture.now(label) is None:
-            self.soon(lambda: self.ask(label), "ask")
+            self.soon(lambda: self.ask(label), f"ask {label}")
 
     def ask(self, *labels: str) -> None:
         """Measure probes now that are on request."""

@@ -38,8 +38,10 @@ function legend(model) {
     return bar;
   };
   const name = [model.get("label"), model.get("unit") && `in ${model.get("unit")}`].filter(Boolean).join(", ");
-  place.append(make("span", "", name ? `${name}:` : "scale:"), make("span", "", `${written(low, "")} or less`));
-  place.append(half(`${BLUE}, ${DEEPEST}`, `${BLUE}, 0`), make("span", "", written(middle, "")));
+  const below = model.get("rows").some(({ tokens }) => tokens.some(([, value]) => value < middle));
+  place.append(make("span", "", name ? `${name}:` : "scale:"));
+  if (below) place.append(make("span", "", `${written(low, "")} or less`), half(`${BLUE}, ${DEEPEST}`, `${BLUE}, 0`));
+  place.append(make("span", "", written(middle, "")));
   place.append(half(`${ORANGE}, 0`, `${ORANGE}, ${DEEPEST}`), make("span", "", `${written(high, "")} or more`));
   return place;
 }

@@ -1,0 +1,58 @@
+"""Push: what the last step moved in the embedding, and in what the model says next; measured only while it is open."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import ipywidgets as widgets
+
+from unlearnviz.engine.probes.push import Push as PushProbe
+from unlearnviz.views.chart import Chart
+from unlearnviz.views.controls import offer
+from unlearnviz.views.fold import Fold
+from unlearnviz.views.influence_figures import snippet
+from unlearnviz.views.panels.panel import WIDE, Panel
+from unlearnviz.views.push_figures import moved, next_words, prompts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from unlearnviz.views.picture import Picture
+
+
+class Push(Panel):
+    """A fold with two charts."""
+
+    title = "What did this step push?"
+    column, order = WIDE, 1
+
+    def build(self) -> list[widgets.Widget]:
+        """The line that opens it."""
+        self.fold = Fold(self.state, "Tokens that moved, and next words that became more and less likely", self._build, self._show, PushProbe())
+        return self.fold.widgets
+
+    def _build(self) -> Sequence[widgets.Widget]:
+        half = {"flex": "1 1 380px", "min_width": "0", "width": "auto"}
+        self.rows = Chart(None, summary="", layout=half)
+        self.prompt = widgets.Dropdown(
+            description="prompt", options=[], style={"description_width": "60px"}, layout={"width": "97%"}
+        )
+        self.words = Chart(None, summary="")
+        self.prompt.observe(self._chosen, "value")
+        right = widgets.VBox([self.prompt, self.words], layout=half)
+        return [widgets.HBox([self.rows, right], layout={"flex_flow": "row wrap"})]
+
+    def show(self, picture: Picture) -> None:
+        """Draw, where it is open."""
+        self.fold.show(picture)
+
+    def _show(self, picture: Picture) -> None:
+        reading = picture.now("push")
+        figure, sentence = moved(reading)
+        self.rows.update(figure, summary=sentence)
+        offer(self.prompt, [(snippet(each, 90), each) for each in prompts(reading)], self._chosen)
+        figure, sentence = next_words(reading, self.prompt.value or "")
+        self.words.update(figure, summary=sentence)
+
+    def _chosen(self, _change: object) -> None:
+        self.fold.show(self.state.picture)
