@@ -386,6 +386,61 @@ def test_a_click_on_a_bar_chooses_the_place_of_the_next_step(page):
     assert held["where"] == where
 
 
+def test_a_step_is_previewed_and_what_came_of_it_stands_beside(page, tmp_path):
+    panel, before = page.panel("Preview"), page.kernel()
+    said = panel.locator(".uv-chart-summary")
+    expect(said).to_contain_text("Not previewed")
+    held = page.after(page.button("Preview the step").click)
+    assert {**held, "ends": 0} == {**before, "ends": 0}  # nothing was changed
+    expect(said).to_contain_text("The next step, gradient-ascent on embedding, is predicted to change the mean loss: forget +")
+    page.type("where", "block 0")
+    expect(said).to_contain_text("for another choice than the present one")
+    page.type("where", "embedding")
+    expect(said).to_contain_text("The next step,")
+    page.after(page.button("Step").click)
+    expect(said).to_contain_text("it became forget +")
+    expect(panel.locator(".barlayer .point")).to_have_count(8)  # predicted and became, for four groups of texts
+    panel.screenshot(path=str(tmp_path / "preview.png"))
+    assert page.there.axe(".uv-preview")[1] == []
+    page.after(page.button("Undo").click)
+
+
+def test_folds_are_opened_by_keys_measured_while_open_and_closed_again(page, tmp_path):
+    folds = page.root.locator("button.uv-fold")
+    expect(folds).to_have_count(4)
+    expect(page.panel("A closer look").locator(".uv-chart, .uv-tokens")).to_have_count(0)  # folded, nothing is there
+    page.after(page.button("Step").click)
+    for k in (1, 2, 3):
+        folds.nth(k).focus()
+        page.after(lambda: page.page.keyboard.press("Enter"))
+        expect(folds.nth(k)).to_have_attribute("aria-expanded", "true")
+    folds.nth(0).click()
+    closer, push = page.panel("A closer look"), page.panel("What did this step push?")
+    expect(closer.locator(".uv-chart-summary").nth(0)).to_contain_text("pulls hardest (")
+    expect(closer.locator(".uv-chart-summary").nth(1)).to_contain_text("along_retain is")
+    expect(closer.locator(".uv-tokens-text")).to_have_count(2)
+    said = closer.locator(".uv-sentence")
+    expect(said).to_contain_text("surprises the model most")
+    closer.get_by_label("shade by").select_option("activation × gradient at a layer")
+    expect(said).to_contain_text("At embedding the text leans most on what stands at")
+    expect(push.locator(".uv-chart-summary").nth(0)).to_contain_text("in the embedding moved furthest")
+    before = push.locator(".uv-chart-summary").nth(1).text_content()
+    push.get_by_label("prompt").select_option(index=1)
+    expect(push.locator(".uv-chart-summary").nth(1)).not_to_have_text(before)
+    page.shot(tmp_path / "folds.png")
+    assert fits(page) == []
+    assert page.there.axe(".uv-dashboard")[1] == []
+    closer.locator(".uv-chart").nth(1).locator(".barlayer .point path").nth(0).click(force=True)
+    page.there.until("JSON.parse(document.querySelector('.said').textContent).where === 'all'")
+    page.type("where", "embedding")
+    for k in range(4):
+        folds.nth(k).click()
+        expect(folds.nth(k)).to_have_attribute("aria-expanded", "false")
+    expect(closer.locator(".uv-tokens")).to_be_hidden()
+    page.after(page.button("Undo").click)
+    assert nothing_was_obeyed(page)
+
+
 def test_a_mistake_is_one_sentence_and_changes_nothing(page):
     before = page.kernel()
     page.type("where", "blok 1")
