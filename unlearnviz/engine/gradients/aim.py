@@ -45,7 +45,7 @@ class Aim:
                 [texts[k] for k in indices],
                 torch.tensor(indices, device=model.device),
                 without,
-                int(lengths.sum()) + len(texts),
+                int(lengths.sum()),
             )
         self.looped = loop.gradients(model, texts, looped) if looped else {}
         self.apart = [loop.gradients(model, [text], looped) for text in texts] if looped and each else []
@@ -53,7 +53,7 @@ class Aim:
     def _add(
         self, model: LanguageModel, texts: Sequence[str], indices: torch.Tensor, without: frozenset[str], tokens: int
     ) -> None:
-        rows = [len(model.encode(text)) for text in texts]
+        rows = [len(model.encode(text)) - 1 for text in texts]
         real = torch.arange(max(rows), device=model.device) < torch.tensor(rows, device=model.device)[:, None]
 
         def meet(use: Use, gradient: torch.Tensor, _watching: Watching) -> None:
@@ -65,9 +65,7 @@ class Aim:
             else:
                 known[same] = known[same].plus(more)
 
-        one_pass(
-            model, texts, meet, without=without, per_token=None if self.owners else 1 / float(tokens - len(self.weights))
-        )
+        one_pass(model, texts, meet, without=without, per_token=None if self.owners else 1 / tokens)
 
     def squares(self) -> dict[str, dict[str, float]]:
         """Parameter name -> squared L2 norm of the whole gradient, in parts: by use, and under "both" what two uses share."""

@@ -13,6 +13,7 @@ from torch import nn
 from unlearnviz.engine.gradients.loop import square_norms
 from unlearnviz.engine.gradients.products import Leaving, squares
 from unlearnviz.engine.gradients.uses import Use, Watching
+from unlearnviz.engine.model import Batch
 from unlearnviz.engine.work import recording
 
 if TYPE_CHECKING:
@@ -60,7 +61,9 @@ def one_pass(
     Raises:
         Unusual: a watched parameter was used in a way for which there is no rule.
     """
-    batch = model.batch(texts)
+    whole = model.batch(texts)
+    targets = whole.labels[:, 1:]
+    batch = Batch(whole.input_ids[:, :-1], whole.attention_mask[:, :-1], targets)  # nothing is predicted from a last token
     rows, longest = batch.input_ids.shape
     parameters = {name: parameter for name, parameter in model.parameters.items() if name not in without}
     with recording(), model.following(()):
@@ -75,7 +78,6 @@ def one_pass(
         if watching.unfit:
             raise Unusual(watching.unfit)
         with torch.no_grad():
-            targets = torch.nn.functional.pad(batch.labels[:, 1:], (0, 1), value=-100)
             predicted = targets != -100
             counted = predicted.double()
             share = counted / counted.sum(dim=1, keepdim=True).clamp(min=1) if per_token is None else counted * per_token
@@ -85,7 +87,7 @@ def one_pass(
             slopes = scores.exp_().scatter_add_(2, chosen, scores.new_full((1, 1, 1), -1.0).expand_as(chosen))
             slopes *= share[:, :, None].to(slopes.dtype)
         torch.autograd.grad(logits, watching.leaves, slopes, allow_unused=True)
-    return Passed(losses[:, :-1], predicted[:, :-1])
+    return Passed(losses, predicted)
 
 
 def unfit(model: LanguageModel, text: str) -> frozenset[str]:

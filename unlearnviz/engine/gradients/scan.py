@@ -169,7 +169,9 @@ class GradientScan:
         lengths = [len(model.encode(text)) for text in texts]
         nothing = torch.zeros((), dtype=torch.float64, device=model.device)
         squares = nothing.new_zeros(len(texts), len(self.columns))
-        shared = nothing.new_zeros(len(texts), max(lengths), len(self.columns))
+        shared = nothing.new_zeros(
+            len(texts), max(lengths), len(self.columns)
+        )  # 0 at a last token: nothing is predicted from it
         each = nothing.new_zeros(len(texts), len(self._toward))
         leaving: dict[str, Leaving] = {}
 
@@ -187,9 +189,9 @@ class GradientScan:
                 if aim.owners:
                     each.add_(found.sum(dim=1))
                     found = found @ aim.weights
-                shared[:, :, column] += found
+                shared[:, :-1, column] += found
                 if part is not None and pull.use == use.kind:
-                    shared[:, :, part] += found
+                    shared[:, :-1, part] += found
 
         passed = one_pass(model, texts, meet, without=without)
         losses = passed.losses.sum(dim=1, dtype=torch.float64) / passed.predicted.sum(dim=1)
