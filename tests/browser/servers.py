@@ -39,6 +39,7 @@ def environment(home):
     paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
     search = [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
     return {
+        "OMP_WAIT_POLICY": "passive",  # as `./run lab` sets it
         **os.environ,
         **{name: str(home / folder) for name, folder in own.items()},
         "PYTHONPATH": os.pathsep.join(each for each in paths if each),
