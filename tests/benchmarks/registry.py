@@ -4,6 +4,7 @@ import importlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 
@@ -75,11 +76,13 @@ class Plan:
         open: makes the session to measure; the shipped world by default.
         cell: the lines with which a fresh process or notebook opens the same session under the name `session`.
         effort: 1 is a full measurement; 0 the shortest that still gives every row.
+        peers: the folder of the other libraries, for the suite that measures them too; None: it does not.
     """
 
     open: Callable[[], Any] | None = None
     cell: str = "import unlearnviz as uv\nsession = uv.demo()"
     effort: int = 1
+    peers: Path | None = None
 
     def session(self) -> Any:
         """A new session."""

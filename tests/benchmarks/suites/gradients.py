@@ -1,12 +1,18 @@
 """Norms and influences of many texts in one pass, in plain training epochs over the same texts.
 
 An epoch is what anybody would write: forward with labels and a full backward of the model as transformers loads it. `--peers` also
-measures other libraries on the same model and the same texts (peers.py).
+measures other libraries on the same model and the same texts (tests/benchmarks/peers).
 """
 
+import contextlib
 import copy
 import json
+import os
+import platform
 import statistics
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
 
 import torch
 
@@ -27,6 +33,7 @@ LOOPED = 24  # texts that the plain loop goes over; its time is scaled up to all
 
 
 def measure(plan):
+    yield conditions("when it began")
     session = plan.session()
     texts = [passage.text for passage in session.corpus.train]
     forget = [passage.text for passage in session.forget]
@@ -49,6 +56,30 @@ def measure(plan):
             f"one training pass: {added['epoch']:.0f} MB",
             at_most=1.3,
         )
+    if plan.peers is not None:
+        from tests.benchmarks.peers import measure as peers
+
+        yield from peers.measure(plan)
+    yield conditions("when it ended")
+
+
+def conditions(when):
+    """The load of the machine, beside what else a reader needs to know about the run."""
+    versions = ", ".join(f"{name} {version(name)}" for name in ("torch", "transformers", "numpy"))
+    said = (
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC; {_processor()}, {os.cpu_count()} cores, torch on {torch.get_num_threads()} of them; "
+        f"Python {platform.python_version()}, {versions}"
+    )
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    return Row("gradients", f"load of the machine {when}", load, "processes", said)
+
+
+def _processor():
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 def as_transformers_loads_it(model):
