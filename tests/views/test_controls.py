@@ -142,10 +142,15 @@ def test_counts_are_held_within_their_bounds():
 
 def test_advanced_settings_are_folded_away():
     controls = Controls(registry["gradient-ascent"])
-    *basic, folded = controls.widget.children
+    *basic, advanced = controls.widget.children
     assert [each.description for each in basic] == ["learning rate", "update norm", "updates"]
-    assert isinstance(folded, widgets.Accordion)
-    assert folded.selected_index is None
+    head, body = advanced.children
+    assert (head.title, head.unfolded, body.layout.display) == ("Advanced", False, "none")
+    head.unfolded = True
+    assert body.layout.display is None
+    assert [each.description for each in body.children] == ["batch size", "optimizer", "weight decay"]
+    head.unfolded = False
+    assert body.layout.display == "none"
 
 
 def test_closing_leaves_no_widget(living):

@@ -10,6 +10,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from unlearnviz.errors import BadSetting
+from unlearnviz.views.fold import folded
 
 WIDE = {"description_width": "130px"}
 
@@ -35,8 +36,7 @@ class Controls:
             (advanced if each.metadata["advanced"] else basic).append(control)
         parts: list[widgets.Widget] = [*basic]
         if advanced:
-            folded = widgets.Accordion(children=[widgets.VBox(advanced)], titles=("Advanced",), selected_index=None)
-            parts.append(folded)
+            parts.append(folded("Advanced", advanced))
         self.widget = widgets.VBox(parts)
 
     def value(self) -> Any:

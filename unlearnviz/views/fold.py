@@ -58,6 +58,13 @@ class FoldButton(anywidget.AnyWidget):
     unfolded = traitlets.Bool(default_value=False).tag(sync=True)
 
 
+def folded(title: str, children: Sequence[widgets.Widget]) -> widgets.VBox:
+    """Widgets below a button that opens and closes them; closed at first."""
+    head, body = FoldButton(title=title), widgets.VBox(list(children), layout={"display": "none"})
+    head.observe(lambda change: setattr(body.layout, "display", None if change["new"] else "none"), "unfolded")
+    return widgets.VBox([head, body])
+
+
 class Fold:
     """A button, and below it what it opens.
 

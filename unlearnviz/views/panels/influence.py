@@ -14,6 +14,7 @@ from unlearnviz.engine.probes.token_influence import TokenInfluence
 from unlearnviz.errors import UnlearnvizError
 from unlearnviz.views.chart import Chart
 from unlearnviz.views.controls import Controls
+from unlearnviz.views.fold import folded
 from unlearnviz.views.influence_figures import BY, WAYS, influence_map, scores, signed, token_rows
 from unlearnviz.views.on_request import OnRequest
 from unlearnviz.views.panels.panel import WIDE, Panel
@@ -80,9 +81,7 @@ class Influence(Panel):
             control.observe(lambda _change: self.show(self.state.picture), "value")
         self.group.observe(lambda _change: self._show_tokens(self.state.picture), "value")
         row = {"flex_flow": "row wrap", "align_items": "center"}
-        advanced = widgets.Accordion(
-            children=[widgets.VBox([self.score, self.removal.widget])], titles=("Advanced",), selected_index=None
-        )
+        advanced = folded("Advanced", [self.score, self.removal.widget])
         return [
             self.meaning,
             widgets.HBox([self.request.widget, self.way, self.by, self.everything], layout=row),
