@@ -9,9 +9,8 @@ LIBRARIES = ("captum", "kronfluence", "dattri")
 
 OPENING = """# What was measured
 
-One run of `./run bench gradients --peers --page`. It finds, for every taught text, how hard it pulls at each group of parameters
-and how far it pulls the way of the texts to forget. The page is written from
-[the rows of that run](results/gradients.json); do not edit it.
+For every taught text: how hard it pulls at each group of parameters, and how far it pulls the way of the texts to forget.
+`./run bench gradients --peers --page` measures it anew and writes this page from [the rows](results/gradients.json) of that run.
 
 {conditions}
 
@@ -26,11 +25,10 @@ OWN = "## Our own pass\n"
 
 BESIDES = """## Other libraries, on the same model and the same texts
 
-The first row of each is its time over that of our one pass, which gives all groups of parameters, both uses of the embedding,
+The row of a way to use a library is its time over that of our one pass, which gives all groups of parameters, both uses of the embedding,
 every token and all norms. What a library was given in its favour: padding only where it takes batches, texts of like length
 together, the faster attention and activation of the shipped model unless a row says otherwise, weights in memory. Scores are
-compared column by column: the largest difference, in units of the two norms that are multiplied, is the rounding of float32 on
-both sides, which is large here because a model that knows its texts by heart has small gradients.
+compared column by column, float32 on both sides, and a difference is in units of the two norms that are multiplied.
 
 - **captum** (TracInCP) gives one sum over the layers it is asked for, so every layer takes a run over all texts. Its fast way in
   batches knows linear layers and convolutions only: of GPT-2 as it is nothing is left, which ends in a bare `StopIteration`.
@@ -55,7 +53,9 @@ def page(rows):
         parts += [OWN, _table(ours)]
     if theirs:
         parts += [BESIDES]
-        parts += [f"### {library}\n\n{_table(row for row in theirs if row['name'].startswith(library))}" for library in LIBRARIES]
+    for library in LIBRARIES if theirs else ():
+        found = [row for row in theirs if row["name"].startswith(library)]
+        parts += [f"### {library}\n", _table(found) if found else "Not measured in this run.\n"]
     return "\n".join(parts).rstrip() + "\n"
 
 

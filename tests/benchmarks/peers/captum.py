@@ -83,8 +83,8 @@ def _batched_linear(case):
 
 
 ATTEMPTS = (
-    Attempt("captum", "TracInCP, each group of parameters in a run of its own", _every_group, texts=12, rounds=1, at_least=50),
-    Attempt("captum", "TracInCP, all parameters in one sum", _one_sum, rounds=1),
+    Attempt("captum", "TracInCP, each group of parameters in a run of its own", _every_group, rounds=2, at_least=50),
+    Attempt("captum", "TracInCP, all parameters in one sum", _one_sum),
     Attempt("captum", "TracInCP in batches, one block", _batched),
     Attempt("captum", "TracInCP in batches, one block of a copy with linear layers", _batched_linear),
 )

@@ -35,7 +35,7 @@ class Attempt:
         peer: the library.
         way: how it is used, in words; with `peer` the name of the row.
         prepare: makes a Scoring from a Case.
-        texts: how many taught texts are scored; None: all.
+        texts: how many taught texts are scored, where all would take too long; None: all.
         rounds: how often it takes turns with us.
         at_least: how many times our time it should take.
     """
@@ -72,6 +72,11 @@ class Case:
         step = max(1, len(taught) // texts) if texts else 1
         chosen = sorted(taught[::step][:texts], key=lambda text: len(session.model.encode(text)))
         return cls(session.model, chosen, [passage.text for passage in session.forget], folder)
+
+    @property
+    def tokens(self):
+        """Tokens to go over: a gradient is taken of every text, taught or to forget."""
+        return sum(len(self.model.encode(text)) for text in (*self.texts, *self.forget))
 
     @property
     def predicted(self):

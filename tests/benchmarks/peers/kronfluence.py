@@ -94,8 +94,8 @@ def _library_default(case):
 
 
 ATTEMPTS = (
-    Attempt("kronfluence", "identity, on the model as it is", _as_it_is, texts=120, rounds=1),
-    Attempt("kronfluence", "identity, on a copy with linear layers", _identity, texts=None, rounds=2, at_least=1.3),
-    Attempt("kronfluence", "identity and tokens, on a copy with linear layers", _tokens, texts=120, rounds=1),
-    Attempt("kronfluence", "identity, likewise, attention and GELU as transformers loads them", _library_default, texts=120, rounds=1),
+    Attempt("kronfluence", "identity, on the model as it is", _as_it_is, texts=None),
+    Attempt("kronfluence", "identity, on a copy with linear layers", _identity, texts=None, at_least=1.3),
+    Attempt("kronfluence", "identity and tokens, on a copy with linear layers", _tokens, texts=None),
+    Attempt("kronfluence", "identity, likewise, attention and GELU as transformers loads them", _library_default, texts=None),
 )
