@@ -8,7 +8,12 @@ import pytest
 
 from tests.clean_environment import ROOT
 
-LESSONS = ["01-a-first-forgetting.ipynb", "02-your-own-texts.ipynb"]
+LESSONS = [
+    "01-a-first-forgetting.ipynb",
+    "02-your-own-texts.ipynb",
+    "03-where-does-it-live.ipynb",
+    "04-who-keeps-it-there.ipynb",
+]
 FOLDER = ROOT / "notebooks"
 
 

@@ -1,4 +1,4 @@
-"""The command line: `unlearnviz build-demo`."""
+"""The command line: `unlearnviz build-demo` and `unlearnviz removals`."""
 
 from __future__ import annotations
 
@@ -14,19 +14,41 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="unlearnviz", description="Watch a language model forget, step by step.")
     commands = parser.add_subparsers(dest="command", required=True)
     build = commands.add_parser("build-demo", help="rebuild the shipped world from its seed (about 10 minutes on 2 cores)")
-    build.add_argument("--full", action="store_true", help="also train four twins with other seeds and eight other people's twins")
+    build.add_argument(
+        "--full", action="store_true", help="also train four twins with other seeds and eight other people's twins"
+    )
     build.add_argument("--out", type=Path, default=None, help="folder to write to (the installed package's by default)")
     build.add_argument("--epochs", type=int, default=None, help="passes over the texts; only for trying the command out")
+    check = commands.add_parser(
+        "removals", help="check influence by retraining without random texts (62 trainings, an hour or two on 2 cores)"
+    )
+    check.add_argument("--out", type=Path, default=None, help="file to write to (the installed package's by default)")
     chosen = parser.parse_args(arguments)
     try:
-        from unlearnviz.demo.build import build_demo
-
-        report, held = build_demo(chosen.out, full=chosen.full, epochs=chosen.epochs, tell=lambda line: print(line, flush=True))
+        report, held = _build(chosen) if chosen.command == "build-demo" else _check(chosen)
     except UnlearnvizError as error:
         print(f"unlearnviz: {error}", file=sys.stderr)
         return 2
     print(report)
     return 0 if held else 1
+
+
+def _build(chosen: argparse.Namespace) -> tuple[str, bool]:
+    from unlearnviz.demo.build import build_demo
+
+    return build_demo(chosen.out, full=chosen.full, epochs=chosen.epochs, tell=_tell)
+
+
+def _check(chosen: argparse.Namespace) -> tuple[str, bool]:
+    from unlearnviz.demo import removals
+
+    found = removals.check_removals(removals.shipped_plan(), _tell)
+    removals.write(found, chosen.out or removals.FILE)
+    return removals.report(found), True
+
+
+def _tell(line: str) -> None:
+    print(line, flush=True)
 
 
 if __name__ == "__main__":

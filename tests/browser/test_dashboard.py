@@ -76,10 +76,10 @@ class Page:
     def kernel(self):
         return json.loads(self.page.locator(".said").first.text_content())
 
-    def after(self, act):
+    def after(self, act, *given):
         """Do something; wait until work that it began has ended and nothing runs; what the kernel holds then."""
         before = self.kernel()["ends"]
-        act()
+        act(*given)
         return self.there.until(
             """n => {
               const said = JSON.parse(document.querySelector(".said").textContent);
@@ -219,7 +219,9 @@ def test_learn_asks_before_it_drops_the_history(page, tmp_path):
     before = page.kernel()
     question = page.root.get_by_text("Teach all texts again?")
     page.button("Learn").click()
-    expect(question).to_contain_text(f"the {before['steps'] - 1} steps of this history and the twins cannot be brought back.")
+    expect(question).to_contain_text(
+        f"the {before['steps'] - 1} steps of this history and the twins cannot be brought back."
+    )
     page.shot(tmp_path / "question.png")
     assert fits(page) == []
     page.button("No").click()
@@ -392,7 +394,9 @@ def test_a_step_is_previewed_and_what_came_of_it_stands_beside(page, tmp_path):
     expect(said).to_contain_text("Not previewed")
     held = page.after(page.button("Preview the step").click)
     assert {**held, "ends": 0} == {**before, "ends": 0}  # nothing was changed
-    expect(said).to_contain_text("The next step, gradient-ascent on embedding, is predicted to change the mean loss: forget +")
+    expect(said).to_contain_text(
+        "The next step, gradient-ascent on embedding, is predicted to change the mean loss: forget +"
+    )
     page.type("where", "block 0")
     expect(said).to_contain_text("for another choice than the present one")
     page.type("where", "embedding")
@@ -439,6 +443,35 @@ def test_folds_are_opened_by_keys_measured_while_open_and_closed_again(page, tmp
     expect(closer.locator(".uv-tokens")).to_be_hidden()
     page.after(page.button("Undo").click)
     assert nothing_was_obeyed(page)
+
+
+def test_influence_is_measured_when_asked_and_a_row_opens_its_text(page, tmp_path):
+    panel = page.panel("Influence: which texts keep the forget texts in the model?")
+    said = panel.locator(".uv-chart-summary").first
+    expect(said).to_contain_text("press Measure now")
+    held = page.kernel()
+    page.after(panel.get_by_role("button", name="Measure now").click)
+    expect(said).to_contain_text("taught texts, this one")
+    assert page.kernel()["weights"] == held["weights"]
+    panel.get_by_text("Show the numbers").first.click()
+    page.after(panel.locator(".uv-chart-scroll table button").nth(5).press, "Enter")  # a number of the table, by key
+    tokens = panel.locator(".uv-tokens")
+    expect(tokens.locator("[role=option]").first).to_be_visible()
+    expect(panel.get_by_text("token by token, in the whole model, measured at step")).to_be_visible()
+    panel.get_by_label("part").select_option("block 0")
+    expect(panel.get_by_text("token by token, in block 0, measured at step")).to_be_visible()
+    page.after(page.button("Step").click)
+    expect(said).to_contain_text("Measured at step ")
+    panel.screenshot(path=str(tmp_path / "influence.png"))
+    panel.get_by_role("button", name="Advanced").press("Enter")
+    panel.get_by_label("what counts").select_option("removal")
+    expect(panel.get_by_label("damping")).to_be_visible()
+    assert page.there.axe(".uv-influence")[1] == []
+    panel.get_by_label("what counts").select_option("gradient product")
+    panel.get_by_role("button", name="Advanced").press("Enter")
+    page.after(page.button("Undo").click)
+    expect(said).to_contain_text("taught texts, this one")  # the stored reading of this step
+    assert fits(page) == []
 
 
 def test_a_mistake_is_one_sentence_and_changes_nothing(page):

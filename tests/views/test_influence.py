@@ -80,8 +80,8 @@ def test_colours_are_symmetric_about_zero_and_the_sentence_has_sign_and_floor():
     assert [colour for _, colour in DIVERGING] == [colour for _, colour in heat.colorscale]
     assert list(heat.z[-1]) == [-1.0, 0.0, -1.0, -2.0]  # plotly draws upwards: the furthest is the last
     assert heat.customdata[-1][0] == "against"
-    assert figure.layout.yaxis.ticktext[-1] == "−3  He says &lt;b&gt;no&lt;/b&gt;"
-    assert figure.layout.yaxis.ticktext[0] == "never seen: the furthest from 0"
+    assert heat.y[-1] == "−3  He says &lt;b&gt;no&lt;/b&gt;"
+    assert heat.y[0] == "never seen: the furthest from 0"
     assert "this one pushes the forget texts out most: “He says <b>no</b>” (−3)" in sentence  # a sentence is no markup
     assert "Of 2 never-seen texts the furthest from 0 has 0.5; 2 taught texts lie further out" in sentence
     assert "The forget texts themselves have +10 to +10 and are not drawn." in sentence
@@ -91,6 +91,14 @@ def test_colours_are_symmetric_about_zero_and_the_sentence_has_sign_and_floor():
         )[0]
         is None
     )
+
+
+def test_texts_that_begin_alike_are_told_apart():
+    same = {f"text-{k}": ("taught", (1.0, 0.0, 0.0, 0.0)) for k in range(3)}
+    found, texts = scores(reading(same), None, "now", BY[0]), dict.fromkeys(same, "One and the same.")
+    figure, _ = influence_map(found, texts, unit="u", pale=False, everything=False)
+    assert len(set(figure.data[0].y)) == 3
+    assert "+1  One and the same. (text-0)" in figure.data[0].y
 
 
 def test_what_is_old_is_pale_and_all_texts_are_one_click_away():
@@ -232,6 +240,6 @@ def test_a_removal_has_its_own_settings_and_shows_its_residual(opened):
     panel.removal.by_name["damping"].value = "0.5"
     panel.request.measure.click()
     assert "Gauss-Newton over 24 taught texts, damping 0.5: conjugate gradients took" in panel.map.summary
-    assert list(panel.map.figure.layout.xaxis.ticktext) == ["block 1 (the 2nd)"]
+    assert list(panel.map.figure.data[0].x) == ["block 1 (the 2nd)"]
     panel.removal.by_name["damping"].value = "much"
     assert "is not a number" in str(state.error)

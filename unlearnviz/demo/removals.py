@@ -6,7 +6,6 @@ unlearnviz removals              # 30 removals of 20 texts, each with 2 seeds: 6
 from __future__ import annotations
 
 import json
-import math
 import os
 import random
 import time
@@ -19,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.stats import bootstrap, spearmanr
 from tokenizers import Tokenizer
 
 from unlearnviz.demo.build import INITIAL_SEED, SEED, VOCABULARY
@@ -32,8 +30,10 @@ from unlearnviz.engine.learning import Recipe
 from unlearnviz.engine.model import LanguageModel
 from unlearnviz.engine.progress import drain
 from unlearnviz.engine.teaching import train_cached
+from unlearnviz.errors import BadModel
 
 EPOCHS, REMOVALS, TEXTS, SEEDS = 15, 30, 20, (0, 1)
+FEWEST = 8  # pairs that an interval is drawn from
 FILE = FOLDER / "removals.json"
 Tell = Callable[[str], None]
 
@@ -183,9 +183,13 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 def correlation(one: np.ndarray, other: np.ndarray) -> dict[str, float | None]:
     """Spearman's rank correlation and its 95 % percentile bootstrap interval, pairs drawn together with seed 0."""
+    from scipy.stats import bootstrap, spearmanr
+
+    if np.ptp(one) == 0 or np.ptp(other) == 0:
+        return {"spearman": None, "low": None, "high": None}  # no order to compare
     value = float(spearmanr(one, other).statistic)
-    if len(one) < 4 or not math.isfinite(value):
-        return {"spearman": value if math.isfinite(value) else None, "low": None, "high": None}
+    if len(one) < FEWEST:
+        return {"spearman": value, "low": None, "high": None}
 
     def statistic(a: np.ndarray, b: np.ndarray) -> float:
         return float(spearmanr(a, b).statistic)
@@ -193,6 +197,38 @@ def correlation(one: np.ndarray, other: np.ndarray) -> dict[str, float | None]:
     drawn = bootstrap((one, other), statistic, paired=True, vectorized=False, n_resamples=2000, method="percentile", rng=0)
     low, high = drawn.confidence_interval
     return {"spearman": value, "low": float(low), "high": float(high)}
+
+
+def recorded(file: Path = FILE) -> dict[str, Any]:
+    """What the last full check found, as it was written.
+
+    Raises:
+        BadModel: there is no such file.
+    """
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+    except OSError as error:
+        raise BadModel(
+            f"The check of influence by retraining is not in {str(file)!r}; `unlearnviz removals` makes it (about an hour)."
+        ) from error
+
+
+def report(found: dict[str, Any]) -> str:
+    """The summary in words."""
+    texts = len(found["removals"][0]["left_out"])
+    lines = [f"{len(found['removals'])} removals of {texts} texts, seeds {found['seeds']}, subject {found['subject']}."]
+    for name, each in [
+        *found["summary"]["predictors"].items(),
+        ("(between the two seeds)", found["summary"].get("between seeds")),
+    ]:
+        if each is not None and each["spearman"] is not None:
+            interval = "" if each["low"] is None else f", 95 % interval {each['low']:+.2f} to {each['high']:+.2f}"
+            lines.append(f"{name}: rank correlation {each['spearman']:+.2f}{interval}")
+    actual = found["summary"]["actual"]
+    lines.append(
+        f"The forget loss changed by {actual['least']:+.3f} to {actual['most']:+.3f} nats per token (mean {actual['mean']:+.3f})."
+    )
+    return "\n".join(lines)
 
 
 def write(found: dict[str, Any], file: Path) -> None:

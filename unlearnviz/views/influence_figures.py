@@ -111,12 +111,17 @@ def influence_map(found: Scores, texts: Mapping[str, str], *, unit: str, pale: b
         lines.insert(0, [found.strongest_floor[column] for column in found.columns])
         names.insert(0, "never seen: the furthest from 0")
         rows.insert(0, "")
+    names = [name if names.count(name) == 1 else f"{name} ({text})" for name, text in zip(names, rows, strict=True)]
+    labels = [_safe(texts[each], 22) if each in texts else block_name(each) for each in found.columns]
+    labels = [
+        label if labels.count(label) == 1 else f"{label} ({each})" for label, each in zip(labels, found.columns, strict=True)
+    ]
     reach = max((abs(value) for line in lines for value in line if math.isfinite(value)), default=1.0) or 1.0
     heat: dict[str, Any] = {
         "type": "heatmap",
         "z": lines,
-        "x": list(range(len(found.columns))),
-        "y": list(range(len(rows))),
+        "x": labels,
+        "y": names,
         "customdata": [[text] * len(found.columns) for text in rows],
         "hovertemplate": "%{z:.3g}<extra></extra>",
         "colorscale": DIVERGING,
@@ -127,9 +132,8 @@ def influence_map(found: Scores, texts: Mapping[str, str], *, unit: str, pale: b
         "ygap": 0 if everything else 1,
         "colorbar": {"title": {"text": unit.replace(", ", ",<br>"), "side": "right", "font": {"size": 11}}, "thickness": 12},
     }
-    labels = [_safe(texts[each], 22) if each in texts else block_name(each) for each in found.columns]
-    across = {"tickvals": heat["x"], "ticktext": labels, "tickangle": -40}
-    upwards = {"tickvals": heat["y"], "ticktext": names}
+    across = {"tickangle": -40, "type": "category"}
+    upwards: dict[str, Any] = {"type": "category", "dtick": 1}
     height = 150 + ROW * len(rows)
     if everything:
         height, upwards = (

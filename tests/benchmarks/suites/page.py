@@ -71,6 +71,7 @@ def measure(plan):
         yield Row("page", "click on Step to all charts redrawn", statistics.median(times), "ms", base, at_most=350)
         yield Row("page", "drawings of a chart per step", statistics.median(each["drawings"] / charts for each in steps), "")
         yield from _stop(plan, there)
+        yield from _map(plan, there)
         passes, violations = there.axe(".uv-dashboard")
         yield Row(
             "page", "external requests in JupyterLab", len(there.external), "", "; ".join(there.external[:2]), at_most=0
@@ -176,6 +177,25 @@ def _stop(plan, there):
         base,
         at_most=150,
     )
+
+
+def _map(plan, there):
+    """Redrawing the influence of all taught texts x all parts of the model, once it is measured."""
+    panel = there.page.locator(".uv-influence")
+    panel.get_by_role("button", name="Measure now").click()
+    there.until(SETTLED)
+    everything, times, sizes = panel.get_by_text("draw all texts"), [], []
+    for _ in range(plan.times(5)):
+        received = there.received
+        everything.click()
+        there.until("uvMarks.drawn > uvMarks.began && performance.now() - uvMarks.drawn > 700")
+        times.append(there.page.evaluate(TOOK)["milliseconds"])
+        sizes.append((there.received - received) / 1e3)
+        everything.click()
+        there.until("uvMarks.drawn > uvMarks.began && performance.now() - uvMarks.drawn > 700")
+    shown = ", ".join(f"{each:.0f}" for each in times)
+    yield Row("page", "click to the influence map of all texts drawn", statistics.median(times), "ms", shown, at_most=100)
+    yield Row("page", "received for the influence map of all texts", max(sizes), "kB", at_most=100)
 
 
 def _all(opened):
