@@ -52,13 +52,13 @@ def test_the_time_the_coverage_and_the_scores_of_a_library_are_rows():
     assert scored.base == "not scored: the rest"
     assert correlation.value == pytest.approx(1)
     assert correlation.base == "the worst of 5 columns"
-    assert difference.holds
     assert difference.value < 1e-12
+    assert difference.target == ""  # float32 on their side, too: ours is judged against float64
 
 
 def test_scores_that_differ_are_seen():
     *_, difference = outcome(lambda case: prepared(case, error=0.01))
-    assert difference.holds is False
+    assert difference.value > 1e-4
 
 
 def test_how_a_library_fails_is_a_row():

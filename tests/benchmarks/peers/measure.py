@@ -15,7 +15,7 @@ from tests.benchmarks.suites.gradients import scanned
 from tests.benchmarks.timing import ratio, take_turns
 
 ATTEMPTS = (*captum.ATTEMPTS, *kronfluence.ATTEMPTS, *dattri.ATTEMPTS)
-LIMIT = 600  # seconds for one attempt, its start and its warm-up included
+LIMIT = 150  # seconds for one attempt, its start and its warm-up included
 CODE = """
 from tests.benchmarks.peers.measure import ATTEMPTS, report
 report(session, ATTEMPTS[{number}], {effort})
@@ -125,4 +125,4 @@ def rows(attempt, found):
         against = f"the worst of {found['columns']} columns" if found["columns"] > 1 else ""
         yield Row("gradients", f"{attempt.name}: correlation with our scores", found["correlation"], "", against)
         said = f"{attempt.name}: largest difference from ours"
-        yield Row("gradients", said, found["difference"], "of both norms", against, at_most=1e-4)
+        yield Row("gradients", said, found["difference"], "of both norms", against)
