@@ -196,7 +196,7 @@ def test_the_heat_map_has_a_column_per_step_blank_where_nothing_was_measured():
     figure, said = layer_figures.layers_over_steps(picture(norms(0, 1.0, 10.0), norms(7, 100.0, 0.0), path=(0, 3, 7)))
     (heat,) = figure.data
     assert [list(line) for line in heat.z] == [[1.0, None, None], [0.0, None, 2.0]]
-    assert heat.customdata[1][2] == ["embedding", "100", 7]
+    assert heat.customdata[1][2] == ["embedding", "100", 7, "step 7"]
     assert list(heat.y) == ["block 0 (the 1st)", "embedding"]
     assert said == "Gradient norm of the forget texts in each part of the model at 2 steps, from 1 (dark) to 100 (light)."
     assert layer_figures.layers_over_steps(picture())[0] is None
