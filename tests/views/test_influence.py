@@ -79,7 +79,6 @@ def test_colours_are_symmetric_about_zero_and_the_sentence_has_sign_and_floor():
     assert heat.zmin == -heat.zmax == -2.0
     assert [colour for _, colour in DIVERGING] == [colour for _, colour in heat.colorscale]
     assert list(heat.z[-1]) == [-1.0, 0.0, -1.0, -2.0]  # plotly draws upwards: the furthest is the last
-    assert heat.customdata[-1][0] == "against"
     assert heat.y[-1] == "−3  He says &lt;b&gt;no&lt;/b&gt;"
     assert heat.y[0] == "never seen: the furthest from 0"
     assert "this one pushes the forget texts out most: “He says <b>no</b>” (−3)" in sentence  # a sentence is no markup
@@ -150,11 +149,11 @@ def test_it_measures_on_request_and_keeps_its_last_map_paler(opened):
     now = panel.map.figure.data[0].z[-1]
     state.undo()
     assert panel.map.figure.data[0].opacity == 1  # the stored reading of step 0
-    assert panel.map.figure.data[0].z[-1] != now
+    assert list(panel.map.figure.data[0].z[-1]) != list(now)
     panel.way.value = "at the start"
-    start = panel.map.figure.data[0].z
+    start = panel.map.figure.data[0].z.copy()
     panel.way.value = "now"
-    assert panel.map.figure.data[0].z == start
+    assert (panel.map.figure.data[0].z == start).all()
     panel.way.value = "difference"
     assert {value for line in panel.map.figure.data[0].z for value in line} == {0}
 
@@ -172,10 +171,11 @@ def test_switched_on_it_follows_every_step(opened):
 def test_a_click_on_a_row_shades_its_tokens_and_they_add_up(opened):
     panel, state = opened()
     panel.request.measure.click()
-    passage = panel.map.figure.data[0].customdata[-1][0]
-    panel._clicked({"customdata": ["", ""]})  # the row of never-seen texts is no text
+    name = panel.map.figure.data[0].y[-1]
+    passage = panel._rows[name]
+    panel._clicked({"y": "never seen: the furthest from 0"})  # the row of never-seen texts is no text
     assert panel.detail.layout.display == "none"
-    panel._clicked({"customdata": [passage] * 4})
+    panel._clicked({"y": name})
     assert panel.detail.layout.display == ""
     (row,) = panel.tokens.rows
     assert "".join(text for text, _, _ in row["tokens"]) == state.session.corpus[passage].text
@@ -202,7 +202,7 @@ def test_other_scores_are_behind_advanced_and_kept_apart(opened, score):
     if score == "cosine":
         assert max(abs(row["influence"]) for row in state.picture.now("influence, cosine").rows) <= 1
     panel.score.value = SCORES[0]
-    assert panel.map.figure.data[0].z == first.data[0].z
+    assert (panel.map.figure.data[0].z == first.data[0].z).all()
 
 
 def test_after_another_pick_the_old_map_is_gone(opened):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import html
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from unlearnviz.engine.narration import number
 from unlearnviz.engine.probes.probe import Reading
@@ -92,6 +95,19 @@ def _cells(reading: Reading, by: str) -> dict[str, dict[str, float]]:
     return {row["passage"]: {"": row["influence"], **row.get(field, {})} for row in reading.rows}
 
 
+def row_names(found: Scores, texts: Mapping[str, str], *, everything: bool) -> dict[str, str]:
+    """What each row of the map is called, from the lowest up -> its passage id, "" for the row of the never-seen texts."""
+    shown = list(reversed(found.texts if everything else found.texts[:SHOWN]))  # plotly draws upwards
+    names = [f"{signed(found.total[text])}  {_safe(texts.get(text, text), 34)}" for text in shown]
+    often = Counter(names)
+    told_apart = {name if often[name] == 1 else f"{name} ({text})": text for name, text in zip(names, shown, strict=True)}
+    return {"never seen: the furthest from 0": "", **told_apart} if found.floor else told_apart
+
+
+def _floor(found: Scores) -> list[float]:
+    return [found.strongest_floor[column] for column in found.columns]
+
+
 def influence_map(found: Scores, texts: Mapping[str, str], *, unit: str, pale: bool, everything: bool) -> Drawn:
     """The heat map: orange texts hold the forget texts in the model, blue ones push them out; and its sentence.
 
@@ -104,14 +120,11 @@ def influence_map(found: Scores, texts: Mapping[str, str], *, unit: str, pale: b
     """
     if not found.texts:
         return None, "No taught text was measured."
-    rows = list(reversed(found.texts if everything else found.texts[:SHOWN]))  # plotly draws upwards
-    lines = [[found.table[text].get(column, math.nan) for column in found.columns] for text in rows]
-    names = [f"{signed(found.total[text])}  {_safe(texts.get(text, text), 34)}" for text in rows]
-    if found.floor:
-        lines.insert(0, [found.strongest_floor[column] for column in found.columns])
-        names.insert(0, "never seen: the furthest from 0")
-        rows.insert(0, "")
-    names = [name if names.count(name) == 1 else f"{name} ({text})" for name, text in zip(names, rows, strict=True)]
+    names = row_names(found, texts, everything=everything)
+    rows = list(names.values())
+    lines = [
+        [found.table[text].get(column, math.nan) for column in found.columns] if text else _floor(found) for text in rows
+    ]
     labels = [_safe(texts[each], 22) if each in texts else block_name(each) for each in found.columns]
     labels = [
         label if labels.count(label) == 1 else f"{label} ({each})" for label, each in zip(labels, found.columns, strict=True)
@@ -119,10 +132,9 @@ def influence_map(found: Scores, texts: Mapping[str, str], *, unit: str, pale: b
     reach = max((abs(value) for line in lines for value in line if math.isfinite(value)), default=1.0) or 1.0
     heat: dict[str, Any] = {
         "type": "heatmap",
-        "z": lines,
+        "z": np.array(lines, dtype=np.float32),  # travels as binary
         "x": labels,
-        "y": names,
-        "customdata": [[text] * len(found.columns) for text in rows],
+        "y": list(names),
         "hovertemplate": "%{z:.3g}<extra></extra>",
         "colorscale": DIVERGING,
         "zmin": -reach,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from unlearnviz.errors import UnlearnvizError
 from unlearnviz.views.chart import Chart
 from unlearnviz.views.controls import Controls
 from unlearnviz.views.fold import folded
-from unlearnviz.views.influence_figures import BY, WAYS, influence_map, scores, signed, token_rows
+from unlearnviz.views.influence_figures import BY, WAYS, influence_map, row_names, scores, signed, token_rows
 from unlearnviz.views.on_request import OnRequest
 from unlearnviz.views.panels.panel import WIDE, Panel
 from unlearnviz.views.sentence import Sentence
@@ -70,6 +71,7 @@ class Influence(Panel):
         self.tokens = TokenText(label="influence of each token", unit="nats per token and rate")
         self.detail = widgets.VBox([self.text, self.group, self.tokens], layout={"display": "none"})
         self._passage = ""
+        self._rows: dict[str, str] = {}
         self._choose()
         self.request = OnRequest(self.state, self.label)
         self.state.live(self.label, live=False)
@@ -137,6 +139,8 @@ class Influence(Panel):
             return
         passages = {p.id: p.text for p in (*self.state.session.corpus, *picture.forget)}
         unit = "cosine" if self.score.value == "cosine" else reading.unit
+        names = row_names(found, passages, everything=self.everything.value)
+        self._rows = {html.unescape(name): passage for name, passage in names.items()}  # a click tells what is read
         figure, sentence = influence_map(
             found, passages, unit=unit, pale=step != picture.step, everything=self.everything.value
         )
@@ -147,9 +151,8 @@ class Influence(Panel):
         )
 
     def _clicked(self, click: dict[str, Any]) -> None:
-        given = click["customdata"]
-        passage = given[0] if isinstance(given, list) else given
-        if isinstance(passage, str) and passage:
+        passage = self._rows.get(click["y"])
+        if passage:
             self._passage = passage
             self.state.probe(TokenInfluence(passage=passage))
             self.state.soon(lambda: self.state.ask(TOKENS), "ask")
