@@ -6,8 +6,10 @@ import pytest
 import torch
 from ipywidgets.widgets import widget
 
+from tests.engine import worlds
 from unlearnviz.engine.methods.method import registry as methods
 from unlearnviz.engine.probes.probe import registry as probes
+from unlearnviz.views.state import SessionState
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -32,3 +34,25 @@ def living():
     """A function: the widgets made since the test began that are not closed yet."""
     before = set(widget._instances)
     return lambda: [each for key, each in widget._instances.items() if key not in before]
+
+
+@pytest.fixture
+def shown(living):
+    """A function: a panel over a fresh state that is open, `ready` before the panel is made; closed at the end, with nothing left."""
+    made = []
+
+    def show(cls, ready=None, **options):
+        state = SessionState(worlds.session(**options))
+        if ready is not None:
+            ready(state)
+        panel = cls(state)
+        made.append(panel)
+        state.open()
+        return panel, state
+
+    yield show
+    for panel in made:
+        panel.close()
+        left = panel.state._trait_notifiers.get("picture", {}).get("change", [])
+        assert panel._on_picture not in left
+    assert living() == []

@@ -6,7 +6,6 @@ import math
 
 import pytest
 
-from tests.engine import worlds
 from unlearnviz.engine.methods.gradient_ascent import GradientAscent
 from unlearnviz.engine.probes.gradient_norm import GradientNorm
 from unlearnviz.engine.probes.probe import Reading
@@ -14,28 +13,15 @@ from unlearnviz.views.inside_text import SHADES, inside, shown
 from unlearnviz.views.layer_figures import conflict, layers_by_text
 from unlearnviz.views.panels.closer import Closer
 from unlearnviz.views.picture import Picture
-from unlearnviz.views.state import SessionState
 
 STEP = GradientAscent()
 LABELS = ("conflict", "activation-gradient")
 
 
 @pytest.fixture
-def opened(living):
-    made = []
-
-    def show(pick="mara-okafor-0", **options):
-        state = SessionState(worlds.session(taught=True, pick=pick, **options))
-        state.probe(GradientNorm())  # as Layers does
-        panel = Closer(state)
-        made.append(panel)
-        state.open()
-        return panel, state
-
-    yield show
-    for panel in made:
-        panel.close()
-    assert living() == []
+def opened(shown):
+    as_layers_does = lambda state: state.probe(GradientNorm())  # noqa: E731
+    return lambda pick="mara-okafor-0", **options: shown(Closer, as_layers_does, taught=True, pick=pick, **options)
 
 
 def unfold(fold, *, opened=True):

@@ -14,7 +14,6 @@ from unlearnviz.engine.probes.probe import Reading
 from unlearnviz.views import influence_figures
 from unlearnviz.views.influence_figures import BY, DIVERGING, influence_map, scores
 from unlearnviz.views.panels.influence import REMOVAL, TOKENS, Influence
-from unlearnviz.views.state import SessionState
 
 STEP = GradientAscent()
 COLUMNS = ("embedding", "block 0", "embedding.input", "embedding.output")
@@ -116,20 +115,8 @@ def test_what_is_old_is_pale_and_all_texts_are_one_click_away():
 
 
 @pytest.fixture
-def opened(living):
-    made = []
-
-    def show(**options):
-        state = SessionState(worlds.session(taught=True, **options))
-        panel = Influence(state)
-        made.append(panel)
-        state.open()
-        return panel, state
-
-    yield show
-    for panel in made:
-        panel.close()
-    assert living() == []
+def opened(shown):
+    return lambda **options: shown(Influence, taught=True, **options)
 
 
 def test_it_measures_on_request_and_keeps_its_last_map_paler(opened):

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from types import SimpleNamespace
 
-import pytest
-
 from tests.engine import worlds
 from unlearnviz.engine.corpus import Corpus, Passage
 from unlearnviz.engine.events import Learned
@@ -28,30 +26,8 @@ from unlearnviz.views.panels.sayings import SILENT, UNPICKED, Sayings, _marked
 from unlearnviz.views.panels.steering import Steering, _lost, _passes
 from unlearnviz.views.panels.timeline import Timeline
 from unlearnviz.views.picture import Picture
-from unlearnviz.views.state import SessionState
 
 STEP = GradientAscent()
-
-
-@pytest.fixture
-def shown(living):
-    """A function: a panel over a fresh state that is open; closed at the end, with nothing left."""
-    made = []
-
-    def show(cls, **options):
-        state = SessionState(worlds.session(**options))
-        panel = cls(state)
-        made.append(panel)
-        state.open()
-        return panel, state
-
-    yield show
-    for panel in made:
-        panel.close()
-        assert not panel.state.has_trait("picture") or panel._on_picture not in panel.state._trait_notifiers.get(
-            "picture", {}
-        ).get("change", [])
-    assert living() == []
 
 
 def test_the_panels_in_reading_order():

@@ -21,21 +21,8 @@ STEP, OTHER = GradientAscent(), GradientAscent(update_norm=0.5)
 
 
 @pytest.fixture
-def opened(living):
-    made = []
-
-    def show(**options):
-        state = SessionState(worlds.session(taught=True, **options))
-        state.method = STEP
-        panel = Preview(state)
-        made.append(panel)
-        state.open()
-        return panel, state
-
-    yield show
-    for panel in made:
-        panel.close()
-    assert living() == []
+def opened(shown):
+    return lambda **options: shown(Preview, lambda state: setattr(state, "method", STEP), taught=True, **options)
 
 
 def bars(panel):

@@ -4,33 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from tests.engine import worlds
 from unlearnviz.engine.methods.gradient_ascent import GradientAscent
 from unlearnviz.engine.probes.probe import Reading
 from unlearnviz.views.chart import wire
 from unlearnviz.views.panels.push import Push
 from unlearnviz.views.push_figures import moved, next_words, prompts
-from unlearnviz.views.state import SessionState
 
 STEP = GradientAscent()
 NASTY = "<img src=x onerror=alert(1)>%{y}"
 
 
 @pytest.fixture
-def opened(living):
-    made = []
-
-    def show(**options):
-        state = SessionState(worlds.session(taught=True, **options))
-        panel = Push(state)
-        made.append(panel)
-        state.open()
-        return panel, state
-
-    yield show
-    for panel in made:
-        panel.close()
-    assert living() == []
+def opened(shown):
+    return lambda **options: shown(Push, taught=True, **options)
 
 
 def test_folded_it_measures_nothing_and_open_it_follows_every_step(opened):

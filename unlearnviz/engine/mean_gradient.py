@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Collection, Generator, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -37,6 +37,11 @@ def mean_gradient(model: LanguageModel, batches: Sequence[Batch], names: Sequenc
         for batch in batches:
             _add(total, model, batch, parameters, predicted)
     return total
+
+
+def text_gradient(model: LanguageModel, texts: Sequence[str], names: Collection[str]) -> dict[str, torch.Tensor]:
+    """`mean_gradient` of texts."""
+    return mean_gradient(model, batches_of(model, texts), [name for name in model.layout.names if name in names])
 
 
 def mean_gradient_by_use(

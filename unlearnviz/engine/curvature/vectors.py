@@ -7,19 +7,14 @@ from collections.abc import Mapping
 
 import torch
 
+from unlearnviz.engine.mean_gradient import inner_product
+
 Vector = Mapping[str, torch.Tensor]
-_PIECE = 2**20  # entries turned to float64 together
 
 
 def inner(one: Vector, other: Vector) -> float:
     """Inner product, accumulated in float64: float32 is off by a thousandth on an embedding of GPT-2's size."""
-    total = 0.0
-    for name, tensor in one.items():
-        left, right = tensor.reshape(-1), other[name].reshape(-1)
-        for start in range(0, left.numel(), _PIECE):
-            piece = slice(start, start + _PIECE)
-            total += float(left[piece].double() @ right[piece].double())
-    return total
+    return sum(inner_product(tensor, other[name]) for name, tensor in one.items())
 
 
 def norm(one: Vector) -> float:

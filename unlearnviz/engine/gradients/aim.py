@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from unlearnviz.engine.gradients import loop
 from unlearnviz.engine.gradients.passing import one_pass
 from unlearnviz.engine.gradients.products import Pull, overlap, pull
 from unlearnviz.engine.gradients.uses import Use, Watching
+from unlearnviz.engine.mean_gradient import text_gradient
+from unlearnviz.engine.weights import square_norm
 
 if TYPE_CHECKING:
     from unlearnviz.engine.model import LanguageModel
@@ -47,8 +48,8 @@ class Aim:
                 without,
                 int(lengths.sum()),
             )
-        self.looped = loop.gradients(model, texts, looped) if looped else {}
-        self.apart = [loop.gradients(model, [text], looped) for text in texts] if looped and each else []
+        self.looped = text_gradient(model, texts, looped) if looped else {}
+        self.apart = [text_gradient(model, [text], looped) for text in texts] if looped and each else []
 
     def _add(
         self, model: LanguageModel, texts: Sequence[str], indices: torch.Tensor, without: frozenset[str], tokens: int
@@ -77,6 +78,6 @@ class Aim:
             found[name] = {each.use: overlap(each, each) for each in pulls}
             if len(pulls) == 2:
                 found[name]["both"] = 2 * overlap(*pulls)
-        for name, square in loop.inner_products(self.looped, self.looped).items():
-            found[name] = {"looped": square}
+        for name, gradient in self.looped.items():
+            found[name] = {"looped": square_norm(gradient)}
         return found

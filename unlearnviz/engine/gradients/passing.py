@@ -10,10 +10,11 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import nn
 
-from unlearnviz.engine.gradients.loop import square_norms
 from unlearnviz.engine.gradients.products import Leaving, squares
 from unlearnviz.engine.gradients.uses import Use, Watching
+from unlearnviz.engine.mean_gradient import text_gradient
 from unlearnviz.engine.model import Batch
+from unlearnviz.engine.weights import square_norm
 from unlearnviz.engine.work import recording
 
 if TYPE_CHECKING:
@@ -98,7 +99,8 @@ def unfit(model: LanguageModel, text: str) -> frozenset[str]:
 
 
 def _check(model: LanguageModel, text: str) -> frozenset[str]:
-    truth = square_norms(model, text, model.layout.names)
+    gradients = text_gradient(model, [text], model.layout.names)
+    truth = {name: square_norm(gradient) for name, gradient in gradients.items()}
     without: frozenset[str] = frozenset()
     while True:
         found: dict[str, torch.Tensor] = dict.fromkeys(model.layout.names, torch.zeros(1))

@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from unlearnviz.engine.gradients import loop
 from unlearnviz.engine.gradients.aim import Aim
 from unlearnviz.engine.gradients.passing import Unusual, one_pass, own_squares, unfit
 from unlearnviz.engine.gradients.products import Leaving, inner
 from unlearnviz.engine.gradients.uses import Use, Watching
+from unlearnviz.engine.mean_gradient import INPUT, OUTPUT, inner_product, text_gradient
 from unlearnviz.engine.progress import Progress
+from unlearnviz.engine.weights import square_norm
 from unlearnviz.errors import BadForgetSet, NotPossible
 
 if TYPE_CHECKING:
     from unlearnviz.engine.model import LanguageModel
 
-USES = {"rows": "embedding.input", "matrix": "embedding.output"}  # of a tied embedding
+USES = {"rows": INPUT, "matrix": OUTPUT}  # of a tied embedding
 
 
 class GradientScan:
@@ -218,14 +219,14 @@ class GradientScan:
         each: torch.Tensor,
     ) -> None:
         """Add what autograd gives for the parameters without a rule."""
-        found = loop.gradients(self._model, [text], looped)
-        for name, square in loop.inner_products(found, found).items():
-            squares[self._column[name]] += square
+        found = text_gradient(self._model, [text], looped)
+        for name, gradient in found.items():
+            squares[self._column[name]] += square_norm(gradient)
         if aim is not None:
-            for name, product in loop.inner_products(found, aim.looped).items():
-                influence[self._column[name]] += product
+            for name, gradient in found.items():
+                influence[self._column[name]] += inner_product(gradient, aim.looped[name])
             for k, other in enumerate(aim.apart):
-                each[k] += sum(loop.inner_products(found, other).values())
+                each[k] += sum(inner_product(gradient, other[name]) for name, gradient in found.items())
 
     def _check(self, indices: Sequence[int], squares: torch.Tensor, losses: torch.Tensor) -> None:
         bad = ~(torch.isfinite(squares) & torch.isfinite(losses)[:, None])
