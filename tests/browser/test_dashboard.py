@@ -377,7 +377,7 @@ def test_a_click_on_a_bar_chooses_the_place_of_the_next_step(page):
     panel = page.panel("Layers")
     panel.locator(".uv-chart").first.scroll_into_view_if_needed()
     panel.locator(".uv-chart").first.locator(".barlayer .point path").nth(3).click(force=True)
-    page.there.until("JSON.parse(document.querySelector('.said').textContent).where === 'all'")
+    page.there.until("JSON.parse(document.querySelector('.said').textContent).where !== 'embedding'")
     where = page.kernel()["where"]
     expect(page.panel("Steering").get_by_label("where")).to_have_value(where)
     held = page.after(page.button("Step").click)
