@@ -169,10 +169,11 @@ def test_the_gauss_newton_product_agrees_with_explicit_derivatives(shape, tied, 
         def logits(entries, row=row):
             return functional_call(model.module.eval(), {**fixed, name: entries}, (row,)).logits[0, :-1]
 
-        slopes = torch.autograd.functional.jacobian(logits, here)  # (predicted, vocabulary, entries)
+        units = torch.eye(len(here), dtype=torch.float64)
+        slopes = torch.stack([jvp(logits, (here,), (unit,))[1] for unit in units], -1)  # (predicted, vocabulary, entries)
         chances = logits(here).softmax(-1)
-        bend = torch.diag_embed(chances) - chances[:, :, None] * chances[:, None, :]
-        truth += torch.einsum("tvi,tvw,twj->ij", slopes, bend, slopes)
+        mean = torch.einsum("tv,tvi->ti", chances, slopes)
+        truth += torch.einsum("tv,tvi,tvj->ij", chances, slopes, slopes) - mean.T @ mean  # their covariance, summed
         tokens += len(chances)
     columns = torch.stack([product.times({name: unit})[name] for unit in torch.eye(len(here), dtype=torch.float64)])
     assert float((columns - truth / tokens).norm() / (truth / tokens).norm()) < 1e-10
