@@ -93,6 +93,19 @@ class LanguageModel:
         """Where the embedding sits; inputs are sent there."""
         return self.parameters[self.layout.input_embedding].device
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the embedding is kept in."""
+        return self.parameters[self.layout.input_embedding].dtype
+
+    def in_full_precision(self) -> LanguageModel:
+        """This model; where it is in half precision, a float32 copy of it."""
+        if self.dtype in (torch.float32, torch.float64):
+            return self
+        full = LanguageModel(copy.deepcopy(self.module).float(), self.tokenizer, name=self.name, fused=self.fused)
+        full.encoder = self.encoder  # one cache of token ids for both
+        return full
+
     @cached_property
     def context(self) -> int:
         """Longest text in tokens; 2048 where the model sets no limit."""

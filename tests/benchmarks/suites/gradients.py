@@ -90,7 +90,7 @@ def as_transformers_loads_it(model):
         config.activation_function = "gelu_new"
     module = type(model.module)(config).eval()
     module.load_state_dict(model.module.state_dict())
-    return LanguageModel(module.to(model.parameters[model.layout.input_embedding].dtype), model.tokenizer)
+    return LanguageModel(module.to(model.dtype), model.tokenizer)
 
 
 def plain_epoch(model, texts):

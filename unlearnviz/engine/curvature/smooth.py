@@ -63,14 +63,12 @@ class SmoothModel:
     def _private(self, model: LanguageModel) -> LanguageModel:
         from unlearnviz.engine.model import LanguageModel
 
-        dtype = model.parameters[model.layout.input_embedding].dtype
-        if dtype in (torch.float32, torch.float64):
-            shared = {id(p): torch.nn.Parameter(p.detach(), requires_grad=False) for p in model.parameters.values()}
-            module = copy.deepcopy(model.module, shared)
-        else:
-            said = str(dtype).removeprefix("torch.")
+        full = model.in_full_precision()
+        if full is not model:
+            said = str(model.dtype).removeprefix("torch.")
             self.notes.append(f"The model computes in {said}; its curvature is taken on a float32 copy of its weights.")
-            module = copy.deepcopy(model.module).float()
+        shared = {id(p): torch.nn.Parameter(p.detach(), requires_grad=False) for p in full.parameters.values()}
+        module = copy.deepcopy(full.module, shared)
         before = module.config._attn_implementation  # noqa: SLF001 - the library's only name for it
         if before not in (None, "eager"):
             module.set_attn_implementation("eager")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -74,7 +73,10 @@ class GradientScan:
         each: bool = False,
     ) -> None:
         self.notes: list[str] = []
-        self._texts, self._model = list(texts), self._in_full_precision(model)
+        self._texts, self._model = list(texts), model.in_full_precision()
+        if self._model is not model:
+            said = str(model.dtype).removeprefix("torch.")
+            self.notes.append(f"The model computes in {said}; its gradients are taken on a float32 copy of the weights.")
         self._aims = [k for k, text in enumerate(toward) if len(model.encode(text)) > 1]
         self._toward = [toward[k] for k in self._aims]
         self._usable = [k for k, text in enumerate(texts) if len(model.encode(text)) > 1]
@@ -103,19 +105,6 @@ class GradientScan:
         self.each = np.full((len(texts), len(toward)), np.nan) if each and toward else None
         self.toward_norms: np.ndarray | None = None
         self.done, self.usable = 0, len(self._usable)
-
-    def _in_full_precision(self, model: LanguageModel) -> LanguageModel:
-        dtype = model.parameters[model.layout.input_embedding].dtype
-        if dtype in (torch.float32, torch.float64):
-            return model
-        from unlearnviz.engine.model import LanguageModel
-
-        self.notes.append(
-            f"The model computes in {str(dtype).removeprefix('torch.')}; its gradients are taken on a float32 copy of the weights."
-        )
-        full = LanguageModel(copy.deepcopy(model.module).float(), model.tokenizer, name=model.name)
-        full.encoder = model.encoder
-        return full
 
     def column(self, table: np.ndarray, name: str) -> np.ndarray:
         """One column of a table, by the name of the group."""
