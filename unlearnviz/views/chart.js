@@ -121,10 +121,12 @@ function render({ model, el }) {
       plot.style.minHeight = "";
     }
     if (signal.aborted) return;
+    const took = performance.now() - started;
+    root.dataset.took = took.toFixed(1);
     root.dataset.drawn = revision;
     if (model.get("drawn") === revision) return;
     model.set("drawn", revision);
-    model.set("draw_milliseconds", performance.now() - started);
+    model.set("draw_milliseconds", took);
     model.save_changes();
   }
 
