@@ -1,14 +1,13 @@
-"""Fuzzy neighbours: which texts look like the ones to forget (rapidfuzz)."""
+"""Fuzzy neighbours: which texts look like the ones to forget."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from rapidfuzz import fuzz, process
-
 from unlearnviz.engine.corpus import Passage
+from unlearnviz.engine.search import search
+from unlearnviz.engine.similarity import Similarity
 
 
 @dataclass(frozen=True)
@@ -17,7 +16,7 @@ class Neighbour:
 
     Attributes:
         passage: the passage.
-        score: `rapidfuzz.fuzz.ratio` to the nearest query, 0 (nothing shared) to 100 (equal after normalisation).
+        score: similarity to the nearest query, 0 (nothing shared) to 100 (equal after normalisation).
         nearest: the id of that query.
     """
 
@@ -26,25 +25,25 @@ class Neighbour:
     nearest: str
 
 
-def normalise(text: str) -> str:
-    """Lower case, white space collapsed."""
-    return " ".join(text.lower().split())
+def neighbours(
+    queries: Sequence[Passage],
+    candidates: Sequence[Passage],
+    *,
+    threshold: float = 0.0,
+    limit: int | None = None,
+    similarity: Similarity | None = None,
+) -> list[Neighbour]:
+    """Candidates by similarity to their nearest query, best first, ties in corpus order; the queries themselves are left out.
 
-
-def similarities(queries: Sequence[Passage], candidates: Sequence[Passage]) -> np.ndarray:
-    """Scores of every query against every candidate, float32 of shape (queries, candidates), 0 to 100."""
-    left, right = ([normalise(passage.text) for passage in side] for side in (queries, candidates))
-    return process.cdist(left, right, scorer=fuzz.ratio, dtype=np.float32)
-
-
-def neighbours(queries: Sequence[Passage], candidates: Sequence[Passage], *, threshold: float = 0.0, limit: int | None = None) -> list[Neighbour]:
-    """Candidates by similarity to their nearest query, best first, ties in corpus order; the queries themselves are left out."""
+    Args:
+        threshold: the lowest score that counts, 0 to 100.
+        limit: how many at most; None: all.
+        similarity: ratio by default, lower-cased and with white space collapsed: the one that the groups are made with.
+    """
     asked = {query.id for query in queries}
     others = [candidate for candidate in candidates if candidate.id not in asked]
     if not queries or not others:
         return []
-    scores = similarities(queries, others)
-    best, nearest = scores.max(axis=0), scores.argmax(axis=0)
-    order = np.argsort(-best, kind="stable")
-    found = [Neighbour(others[k], float(best[k]), queries[int(nearest[k])].id) for k in order if best[k] >= threshold]
-    return found[:limit]
+    found = search([each.text for each in queries], [each.text for each in others], similarity, threshold=threshold, limit=limit)
+    best = zip(found.positions.tolist(), found.scores.tolist(), found.nearest.tolist(), strict=True)
+    return [Neighbour(others[position], score, queries[query].id) for position, score, query in best]

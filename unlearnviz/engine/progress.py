@@ -9,6 +9,10 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
+class Enough(Exception):
+    """Somebody pressed Stop: return what is done."""
+
+
 @dataclass(frozen=True)
 class Progress:
     """One report from long work; every report is also a point at which the work may be cancelled.

@@ -6,6 +6,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from unlearnviz.engine.progress import Enough as Enough  # noqa: PLC0414 (probes import it from here)
 from unlearnviz.engine.progress import Progress
 from unlearnviz.engine.registry import Registry
 from unlearnviz.engine.settings import check_settings
@@ -18,10 +19,6 @@ if TYPE_CHECKING:
     from unlearnviz.engine.weights import Weights
 
 registry: Registry[Probe] = Registry("probe", "unlearnviz.engine.probes")
-
-
-class Enough(Exception):
-    """Somebody pressed Stop: return what is done."""
 
 
 @dataclass(frozen=True)
