@@ -14,8 +14,9 @@ import unlearnviz
 ROOT = Path(__file__).parents[1]
 NAMES = [
     *("ActivationGradient", "Chart", "Conflict", "Corpus", "Dashboard", "ExactRecall", "FineTune", "Generation"),
-    *("GradientAscent", "GradientDifference", "GradientMethod", "GradientNorm", "Influence", "LanguageModel", "Method", "Passage", "Perplexity"),
-    *("Preview", "Probe", "Push", "Reading", "Removal", "Session", "TokenInfluence", "TokenText", "UnlearnvizError", "UpdateSize"),
+    *("GradientAscent", "GradientDifference", "GradientMethod", "GradientNorm", "Influence", "LanguageModel", "Method"),
+    *("ModelSimilarity", "Passage", "PassagePerplexity", "Perplexity"),
+    *("Preview", "Probe", "Push", "Reading", "Removal", "Session", "TextMap", "TokenInfluence", "TokenText", "UnlearnvizError", "UpdateSize"),
     *("demo", "learn"),
 ]
 

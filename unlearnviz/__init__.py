@@ -18,7 +18,8 @@ The nouns:
   most often a `GradientMethod`, which only says what to descend.
 - A `Probe` measures and changes nothing: `Perplexity`, `Generation`, `ExactRecall`, `GradientNorm`, `UpdateSize`; `Conflict`
   of forgetting with keeping, `ActivationGradient` token by token, `Push` of the last step, `Influence` of every taught text
-  and `TokenInfluence` of its tokens, `Removal` of a taught text. What it found is a `Reading`.
+  and `TokenInfluence` of its tokens, `Removal` of a taught text; `ModelSimilarity`, `PassagePerplexity` and
+  `TextMap` look at any texts, one by one. What it found is a `Reading`.
 - A `Preview` says what a step would do to each group of texts, before it is taken.
 - A `Dashboard` shows a session in a notebook. `Chart` and `TokenText` are the two widgets it draws with, for you as well.
 - `demo()` opens the shipped world; `learn(corpus)` trains a small model on texts of yours.
@@ -48,10 +49,13 @@ if TYPE_CHECKING:
     from unlearnviz.engine.probes.generation import Generation
     from unlearnviz.engine.probes.gradient_norm import GradientNorm
     from unlearnviz.engine.probes.influence import Influence
+    from unlearnviz.engine.probes.model_similarity import ModelSimilarity
+    from unlearnviz.engine.probes.passage_perplexity import PassagePerplexity
     from unlearnviz.engine.probes.perplexity import Perplexity
     from unlearnviz.engine.probes.probe import Probe, Reading
     from unlearnviz.engine.probes.push import Push
     from unlearnviz.engine.probes.removal import Removal
+    from unlearnviz.engine.probes.text_map import TextMap
     from unlearnviz.engine.probes.token_influence import TokenInfluence
     from unlearnviz.engine.probes.update_size import UpdateSize
     from unlearnviz.engine.session import Session
@@ -78,7 +82,9 @@ __all__ = [
     "Influence",
     "LanguageModel",
     "Method",
+    "ModelSimilarity",
     "Passage",
+    "PassagePerplexity",
     "Perplexity",
     "Preview",
     "Probe",
@@ -86,6 +92,7 @@ __all__ = [
     "Reading",
     "Removal",
     "Session",
+    "TextMap",
     "TokenInfluence",
     "TokenText",
     "UnlearnvizError",
@@ -110,7 +117,9 @@ _HOMES = {
     "Influence": "engine.probes.influence",
     "LanguageModel": "engine.model",
     "Method": "engine.methods.method",
+    "ModelSimilarity": "engine.probes.model_similarity",
     "Passage": "engine.corpus",
+    "PassagePerplexity": "engine.probes.passage_perplexity",
     "Perplexity": "engine.probes.perplexity",
     "Preview": "engine.preview",
     "Probe": "engine.probes.probe",
@@ -118,6 +127,7 @@ _HOMES = {
     "Reading": "engine.probes.probe",
     "Removal": "engine.probes.removal",
     "Session": "engine.session",
+    "TextMap": "engine.probes.text_map",
     "TokenInfluence": "engine.probes.token_influence",
     "TokenText": "views.tokens",
     "UnlearnvizError": "errors",

@@ -76,10 +76,10 @@ def test_a_fact_may_be_marked_before_or_after_its_blank(taught):
 
 
 def test_a_perplexity_beyond_all_numbers_is_infinite():
-    from unlearnviz.engine.probes.perplexity import _exp
+    from unlearnviz.engine.probes.perplexity import exponential
 
-    assert _exp(1e4) == math.inf
-    assert math.isnan(_exp(math.nan))
+    assert exponential(1e4) == math.inf
+    assert math.isnan(exponential(math.nan))
 
 
 def test_exact_recall_by_hand(taught):

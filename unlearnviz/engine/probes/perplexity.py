@@ -54,16 +54,16 @@ def perplexity_rows(model: LanguageModel, groups: Any, *, of_answer: bool = Fals
         rows.append(
             {
                 "group": group,
-                "perplexity": _exp(nll),
+                "perplexity": exponential(nll),
                 "nll": nll,
                 "tokens": len(tokens),
-                "per_text": {passage.id: _exp(float(by_id[passage.id].mean())) for passage in counted},
+                "per_text": {passage.id: exponential(float(by_id[passage.id].mean())) for passage in counted},
             }
         )
     return rows
 
 
-def _exp(nll: float) -> float:
+def exponential(nll: float) -> float:
     """exp without an OverflowError: infinity is an honest perplexity."""
     try:
         return math.exp(nll)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Container, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -87,13 +87,24 @@ def find_passage(name: str, corpus: Corpus, view: View) -> Passage:
     Raises:
         UnknownName: there is none; the message names the nearest.
     """
-    typed = {passage.id: passage for members in view.groups.values() for passage in members}
-    if name in typed:
-        return typed[name]
-    known = [passage.id for passage in corpus]
-    if name not in known:
-        raise unknown("passage", name, [*known, *(each for each in typed if each not in known)])
-    return corpus[name]
+    return find_passages((name,), corpus, view)[0]
+
+
+def find_passages(names: Iterable[str], corpus: Corpus, view: View) -> tuple[Passage, ...]:
+    """The texts of several ids, in their order; one id is as good as a tuple of one.
+
+    Raises:
+        UnknownName: there is none of that id; the message names the nearest.
+    """
+    grouped = {passage.id: passage for members in view.groups.values() for passage in members}
+    ids: Container[object] = corpus
+    found = []
+    for name in (names,) if isinstance(names, str) else names:
+        if name not in grouped and name not in ids:
+            known = [passage.id for passage in corpus]
+            raise unknown("passage", name, [*known, *(each for each in grouped if each not in ids)])
+        found.append(grouped[name] if name in grouped else corpus[name])
+    return tuple(found)
 
 
 @dataclass(frozen=True)
