@@ -10,12 +10,12 @@ import traitlets
 from unlearnviz.engine.progress import Progress
 from unlearnviz.errors import UnlearnvizError
 from unlearnviz.views.next_step import NextStep
+from unlearnviz.views.picks import Picks
 from unlearnviz.views.picture import Picture, take
 from unlearnviz.views.readouts import Readouts
 from unlearnviz.views.runner import Outcome, Runner, in_event_loop, part
 
 if TYPE_CHECKING:
-    from unlearnviz.engine.corpus import Passage
     from unlearnviz.engine.methods.method import Method
     from unlearnviz.engine.probes.probe import Probe
     from unlearnviz.engine.session import Session
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 LAST = "generation"  # measured last: reading takes longer than looking at charts
 
 
-class SessionState(NextStep):
-    """What the page knows of a session; `NextStep` has what is chosen for the next step, and previews.
+class SessionState(NextStep, Picks):
+    """What the page knows of a session; `NextStep` has what is chosen for the next step, `Picks` the verbs that pick.
 
     Attributes:
         picture: the immutable mirror of the session; replaced once per piece of work.
@@ -92,16 +92,6 @@ class SessionState(NextStep):
     def run(self, steps: int, method: Method) -> None:
         """Several steps with readings after each; stops by itself where the retain texts suffer."""
         self.start(f"{steps} steps of {method.name}", self._running(steps, method))
-
-    def pick(self, items: list[str | Passage]) -> None:
-        """Another forget set, then the readings."""
-
-        def work() -> Iterator[Progress]:
-            self.session.pick(*items)
-            yield Progress(0, 1, "picked")
-            yield from self._measuring()
-
-        self.start("picking", work())
 
     def undo(self) -> None:
         """One step back."""
