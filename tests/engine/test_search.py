@@ -5,7 +5,7 @@ import pytest
 from rapidfuzz import fuzz
 
 from unlearnviz import UnlearnvizError
-from unlearnviz.engine import search as module
+from unlearnviz.engine import scoring
 from unlearnviz.engine.progress import Enough
 from unlearnviz.engine.search import search, searching
 from unlearnviz.engine.similarity import SCORERS, Normalisation, Similarity
@@ -27,7 +27,7 @@ def told(matches):
 
 @pytest.mark.parametrize("scorer", SCORERS)
 def test_strange_texts_are_found_as_by_scoring_every_pair(scorer, monkeypatch):
-    monkeypatch.setattr(module, "_FEWEST", 2)  # many chunks
+    monkeypatch.setattr(scoring, "_FEWEST", 2)  # many chunks
     similarity = Similarity(scorer)
     queries = ["mara okafor", "", "étude"]
     for threshold, limit in ((0, None), (60, None), (100, None), (0, 3), (0, 0)):
@@ -39,7 +39,7 @@ def test_strange_texts_are_found_as_by_scoring_every_pair(scorer, monkeypatch):
 
 
 def test_stopped_it_returns_the_matches_among_what_is_done(monkeypatch):
-    monkeypatch.setattr(module, "_FEWEST", 2)
+    monkeypatch.setattr(scoring, "_FEWEST", 2)
     texts = [f"Mara Okafor lives in house {k}." for k in range(100)]
     running = searching(["Mara Okafor"], texts)
     progress = next(running)

@@ -1,24 +1,21 @@
-"""Search: which of many texts look like a few, scored one by one on two threads."""
+"""Search: which of many texts look like a few."""
 
 from __future__ import annotations
 
 import math
-import time
-from collections import deque
-from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Generator, Iterable, Sequence, Sized
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from unlearnviz.engine.approximate import Approximation
+from unlearnviz.engine.prepared import PreparedTexts, ready_for
 from unlearnviz.engine.progress import Enough, Progress, drain
-from unlearnviz.engine.similarity import Similarity
+from unlearnviz.engine.scoring import scoring
+from unlearnviz.engine.similarity import COSTLY, Similarity
 from unlearnviz.errors import BadSetting
 
-THREADS = 2
-_FEWEST, _MOST = 256, 65_536  # texts of a chunk
-_CELLS = 1 << 22  # scores of a chunk, over all queries: 16 MB
-_SECONDS = 0.05  # that a chunk shall take: so long Stop waits
+INDEXED_ABOVE = 100_000  # texts: below, scoring all of them takes less than a second or two
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +52,7 @@ class Matches:
 
 def search(
     queries: Sequence[str],
-    texts: Sequence[str],
+    texts: Iterable[str],
     similarity: Similarity | None = None,
     *,
     threshold: float = 0.0,
@@ -68,84 +65,83 @@ def search(
 
 def searching(
     queries: Sequence[str],
-    texts: Sequence[str],
+    texts: Iterable[str],
     similarity: Similarity | None = None,
     *,
     threshold: float = 0.0,
     limit: int | None = None,
-    exact: bool = True,  # noqa: ARG001
+    exact: bool = True,
 ) -> Generator[Progress, None, Matches]:
     """The same, chunk by chunk; where `Enough` is thrown in, the matches among the texts done so far are returned.
 
     Args:
+        texts: a list; `PreparedTexts`, for many searches; a `TextFile`, read in batches; or any other iterable of texts.
         similarity: ratio by default, with case and runs of white space ignored.
         threshold: the lowest score that counts, 0 to 100.
         limit: how many matches to return at most, the best ones; None: all.
-        exact: False allows a word index to choose whom to score, where that saves much.
+        exact: False lets a word index choose whom to score, for the costly scorers and above 100,000 texts in memory: what it finds has
+            its true score, and `recall` says how much it finds.
 
     Raises:
         BadSetting: no query, a threshold outside 0 to 100, or a limit below 0.
+        BadCorpus: something among the texts is not a text.
     """
     similarity = similarity or Similarity()
-    _check(queries, threshold, limit)
+    _check(queries, texts, threshold, limit)
     asked = [similarity.normalisation(query) for query in queries]
-    best: list[np.ndarray] = []
-    nearest: list[np.ndarray] = []
+    if not exact and similarity.scorer in COSTLY and isinstance(texts, Sequence) and len(texts) > INDEXED_ABOVE:
+        found = yield from _approximately(asked, texts, similarity, threshold, limit)
+        if found is not None:
+            return found
+    total = len(texts) if isinstance(texts, Sized) else None
+    ready = ready_for(similarity, texts)
+    best, nearest = [np.empty(0, dtype=np.float32)], [np.empty(0, dtype=np.int64)]
     searched = 0
     try:
-        for high, which in _scan(asked, texts, similarity):
-            best.append(high)
-            nearest.append(which)
-            searched += len(high)
-            yield Progress(searched, len(texts), "texts compared")
+        for scored in scoring(asked, texts if ready is None else ready.normal, similarity, normal=ready is not None):
+            best.append(scored.best)
+            nearest.append(scored.nearest)
+            searched += len(scored.best)
+            yield Progress(searched, total, "texts compared")
     except Enough:
         pass
-    return ranked(_joined(best, np.float32), _joined(nearest, np.int64), threshold, limit, total=len(texts))
+    return _ranked(np.arange(searched), np.concatenate(best), np.concatenate(nearest), threshold, limit, total)
 
 
-def ranked(best: np.ndarray, nearest: np.ndarray, threshold: float, limit: int | None, *, total: int | None) -> Matches:
-    """Matches of texts 0, 1, ... from the best score of each and the query it belongs to, both of shape (texts searched,)."""
-    if limit is not None and 0 < limit < len(best):  # whole sorting costs more than the search
-        floor = np.partition(best, len(best) - limit)[len(best) - limit]
-        threshold = max(threshold, float(floor))
+def _approximately(
+    asked: Sequence[str], texts: Sequence[str], similarity: Similarity, threshold: float, limit: int | None
+) -> Generator[Progress, None, Matches | None]:
+    """Matches among the texts that a word index chose; None where it cannot choose."""
+    found = Approximation(len(texts), threshold)
+    try:
+        ready = ready_for(similarity, texts) or (yield from PreparedTexts.preparing(texts, similarity))
+        if not (yield from found.running(asked, ready, similarity)):
+            return None
+    except Enough:
+        pass
+    places = np.flatnonzero(found.best >= 0)
+    matches = _ranked(places, found.best[places], found.nearest[places], threshold, limit, len(texts))
+    return replace(matches, exact=False, recall=found.recall)
+
+
+def _ranked(
+    places: np.ndarray, best: np.ndarray, nearest: np.ndarray, threshold: float, limit: int | None, total: int | None
+) -> Matches:
+    """Matches from the texts searched: the place, the best score and the nearest query of each."""
+    if limit is not None and 0 < limit < len(best):  # to sort them all would take longer than the search
+        threshold = max(threshold, float(np.partition(best, len(best) - limit)[len(best) - limit]))
     above = np.flatnonzero(best >= threshold)
     order = above[np.argsort(-best[above], kind="stable")][:limit]
     counts = np.bincount(best.astype(np.uint8), minlength=101)
-    return Matches(order, best[order], nearest[order], counts, len(best), total)
+    return Matches(places[order], best[order], nearest[order], counts, len(best), total)
 
 
-def _scan(asked: Sequence[str], texts: Sequence[str], similarity: Similarity) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Best score and nearest query of each text, chunk by chunk in their order, each chunk of about the same time."""
-
-    def score(chunk: Sequence[str]) -> tuple[np.ndarray, np.ndarray, float]:
-        began = time.perf_counter()
-        scores = similarity.compare(asked, [similarity.normalisation(text) for text in chunk])
-        if len(asked) == 1:
-            return scores[0], np.zeros(len(chunk), dtype=np.int64), time.perf_counter() - began
-        return scores.max(axis=0), scores.argmax(axis=0), time.perf_counter() - began
-
-    most = max(1, min(_MOST, _CELLS // len(asked)))
-    size = min(_FEWEST, most)
-    pending: deque[Future[tuple[np.ndarray, np.ndarray, float]]] = deque()
-    start = 0
-    with ThreadPoolExecutor(THREADS, thread_name_prefix="search") as pool:
-        while start < len(texts) or pending:
-            while start < len(texts) and len(pending) < 2 * THREADS:
-                pending.append(pool.submit(score, texts[start : start + size]))
-                start += size
-            best, nearest, seconds = pending.popleft().result()
-            size = max(1, min(most, 4 * size, int(len(best) * _SECONDS / max(seconds, 1e-6))))
-            yield best, nearest
-
-
-def _joined(parts: Sequence[np.ndarray], dtype: type) -> np.ndarray:
-    return np.concatenate(parts) if parts else np.empty(0, dtype=dtype)
-
-
-def _check(queries: Sequence[str], threshold: float, limit: int | None) -> None:
+def _check(queries: Sequence[str], texts: Iterable[str], threshold: float, limit: int | None) -> None:
     if isinstance(queries, str) or not len(queries):
         given = "one text" if isinstance(queries, str) else "an empty list"
         raise BadSetting(f"A search takes a list of texts to look for and was given {given}; put at least one text into a list.")
+    if isinstance(texts, str):
+        raise BadSetting("A search takes a list of texts to look through and was given one text; put it into a list.")
     if isinstance(threshold, bool) or not math.isfinite(threshold) or not 0 <= threshold <= 100:
         raise BadSetting(f"search(threshold={threshold!r}) is out of range; allowed is at least 0 and at most 100.")
     if limit is not None and limit < 0:
