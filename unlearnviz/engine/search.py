@@ -15,7 +15,7 @@ from unlearnviz.engine.scoring import scoring
 from unlearnviz.engine.similarity import COSTLY, Similarity
 from unlearnviz.errors import BadSetting
 
-INDEXED_ABOVE = 100_000  # texts: below, scoring all of them takes less than a second or two
+INDEXED_FROM = 100_000  # texts: with fewer, scoring all of them takes a second or two
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +79,7 @@ def searching(
         similarity: ratio by default, with case and runs of white space ignored.
         threshold: the lowest score that counts, 0 to 100.
         limit: how many matches to return at most, the best ones; None: all.
-        exact: False lets a word index choose whom to score, for the costly scorers and above 100,000 texts in memory: what it finds has
+        exact: False lets a word index choose whom to score, for the costly scorers and from 100,000 texts in memory on: what it finds has
             its true score, and `recall` says how much it finds.
 
     Raises:
@@ -89,11 +89,11 @@ def searching(
     similarity = similarity or Similarity()
     _check(queries, texts, threshold, limit)
     asked = [similarity.normalisation(query) for query in queries]
-    if not exact and similarity.scorer in COSTLY and isinstance(texts, Sequence) and len(texts) > INDEXED_ABOVE:
+    if not exact and similarity.scorer in COSTLY and isinstance(texts, Sequence) and len(texts) >= INDEXED_FROM:
         found = yield from _approximately(asked, texts, similarity, threshold, limit)
         if found is not None:
             return found
-    total = len(texts) if isinstance(texts, Sized) else None
+    total = len(texts) if isinstance(texts, Sized) else getattr(texts, "total", None)  # TextFile knows it without reading
     ready = ready_for(similarity, texts)
     best, nearest = [np.empty(0, dtype=np.float32)], [np.empty(0, dtype=np.int64)]
     searched = 0

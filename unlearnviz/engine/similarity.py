@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -46,7 +44,7 @@ class Normalisation:
         if self.accents and not plain.isascii():
             plain = _without_accents(plain)
         if self.punctuation:
-            plain = plain.translate(_spaces_for_punctuation())
+            plain = plain.translate(_SPACES_FOR_PUNCTUATION)
         if self.whitespace:
             plain = " ".join(plain.split())
         return text if plain == text else plain
@@ -96,6 +94,13 @@ def _is_accent(combining: int) -> bool:
     return combining == 1 or 10 <= combining <= 36 or combining >= 200
 
 
-@cache
-def _spaces_for_punctuation() -> Mapping[int, str]:
-    return {code: " " for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code)).startswith("P")}
+class _SpacesForPunctuation(dict[int, str]):
+    """A table for `str.translate`, filled as characters are met."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        self[code] = " " if unicodedata.category(character).startswith("P") else character
+        return self[code]
+
+
+_SPACES_FOR_PUNCTUATION = _SpacesForPunctuation()
