@@ -66,6 +66,7 @@ def save(session: Session, path: Path) -> Path:
             "corpus": session.corpus.to_rows(),
             "corpus_notes": session.corpus.notes,
             "notes": session.notes,
+            "warnings": session.warnings,
             "typed": [asdict(passage) for passage in session.typed],
             "groups": {group: [passage.id for passage in members] for group, members in session.groups.items()},
             "history": session.history.to_json(),
@@ -227,6 +228,7 @@ def _assemble(path: Path, content: Mapping[str, Any], device: str, memory_budget
     )
     session.history = History.from_json(content["history"])
     session.notes = list(content["notes"])
+    session.warnings = list(content.get("warnings", ()))  # sessions saved before there were any have none
     session.typed = [Passage(**row) for row in content["typed"]]
     by_id = {passage.id: passage for passage in (*corpus, *session.typed)}
     session.groups = {group: tuple(by_id[each] for each in ids) for group, ids in content["groups"].items()}

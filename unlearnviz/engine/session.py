@@ -16,6 +16,7 @@ from unlearnviz.engine.history import History, StepRecord
 from unlearnviz.engine.methods.method import Method
 from unlearnviz.engine.model import LanguageModel
 from unlearnviz.engine.moving import Moving
+from unlearnviz.engine.near_duplicates import near_duplicate_notes
 from unlearnviz.engine.preview import Preview, take_preview
 from unlearnviz.engine.probes.probe import Probe, Reading
 from unlearnviz.engine.progress import Progress, drain
@@ -74,6 +75,7 @@ class Session(Moving):
         self.typed: list[Passage] = []
         self.groups: Mapping[str, tuple[Passage, ...]] = {}
         self.notes: list[str] = list(corpus.notes)
+        self.warnings: list[str] = []  # those of the notes that go with the present pick
         self.twins: list[Twin] = []
         self.measurements = measuring.Measurements()
         self.turn = Turn()
@@ -97,9 +99,12 @@ class Session(Moving):
         with self.turn.take("pick"):
             chosen, new = resolve(self.corpus, self.typed, items)
             notes = notes_on(self.model, chosen, new)
-            self.groups = choose_groups(self.corpus, chosen, self.seed)
+            groups = choose_groups(self.corpus, chosen, self.seed)
+            warnings = near_duplicate_notes(self.corpus, groups)
+            kept = [note for note in self.notes if note not in self.warnings]
+            self.groups, self.warnings = groups, warnings
             self.typed += new
-            self.notes += [note for note in notes if note not in self.notes]
+            self.notes = [*kept, *(note for note in (*notes, *warnings) if note not in kept)]
         self._emit(Picked(self.head, tuple(passage.id for passage in chosen)))
         return tuple(chosen)
 

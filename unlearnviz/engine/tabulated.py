@@ -13,6 +13,8 @@ from unlearnviz.engine.holdout import DEFAULT_FRACTION, draw_splits, read_splits
 from unlearnviz.engine.readers import Row, Table
 from unlearnviz.errors import BadCorpus
 
+WORD_FOR_WORD = "word for word"  # how the note on repeated texts says it
+
 
 def passage_rows(table: Table, options: Options) -> tuple[list[dict[str, Any]], list[str]]:
     """What `Corpus.from_rows` needs, and the notes: guessed columns, skipped rows, repeated texts, what was held out.
@@ -161,7 +163,7 @@ def _repeats(texts: list[str], splits: list[Any]) -> list[str]:
     both = sum(count > 1 for count in sides.values())
     warning = f" {_count(both, 'text')} {'is' if both == 1 else 'are'} both taught and held out." if both else ""
     repeated = "1 passage repeats" if repeats == 1 else f"{repeats:,} passages repeat"
-    return [f"{repeated} an earlier text word for word; all are kept.{warning}"]
+    return [f"{repeated} an earlier text {WORD_FOR_WORD}; all are kept.{warning}"]
 
 
 def _capital(text: str) -> str:
