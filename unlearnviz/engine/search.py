@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from unlearnviz.engine.approximate import Approximation
 from unlearnviz.engine.prepared import PreparedTexts, ready_for
 from unlearnviz.engine.progress import Enough, Progress, drain
 from unlearnviz.engine.scoring import scoring
+from unlearnviz.engine.shortlist import Shortlist, shortlisting
 from unlearnviz.engine.similarity import COSTLY, Similarity
 from unlearnviz.errors import BadSetting
 
@@ -29,8 +29,9 @@ class Matches:
         counts: how many of the texts searched score 0, 1, ... 100 (rounded down), int64 of shape (101,).
         searched: texts that were scored; less than `total` after Stop, and where a word index chose whom to score.
         total: texts in all; None where that is unknown, as in a stream.
-        exact: whether every text searched was scored, so that nothing among them can have been missed.
-        recall: the share of the true matches that were found, as measured; None where `exact`.
+        exact: False where a word index chose whom to score; the scores themselves are always true ones.
+        recall: not exact: true matches found / true matches there are, by a sample (`Shortlist.recall`); None after Stop, and where there
+            seem to be no true matches.
     """
 
     positions: np.ndarray
@@ -89,39 +90,38 @@ def searching(
     similarity = similarity or Similarity()
     _check(queries, texts, threshold, limit)
     asked = [similarity.normalisation(query) for query in queries]
-    if not exact and similarity.scorer in COSTLY and isinstance(texts, Sequence) and len(texts) >= INDEXED_FROM:
-        found = yield from _approximately(asked, texts, similarity, threshold, limit)
-        if found is not None:
-            return found
     total = len(texts) if isinstance(texts, Sized) else getattr(texts, "total", None)  # TextFile knows it without reading
-    ready = ready_for(similarity, texts)
     best, nearest = [np.empty(0, dtype=np.float32)], [np.empty(0, dtype=np.int64)]
-    searched = 0
+    shortlist: Shortlist | None = None
+    searched, stopped = 0, False
     try:
-        for scored in scoring(asked, texts if ready is None else ready.normal, similarity, normal=ready is not None):
+        source, normal, shortlist = yield from _to_score(asked, texts, similarity, exact=exact)
+        for scored in scoring(asked, source, similarity, normal=normal):
             best.append(scored.best)
             nearest.append(scored.nearest)
             searched += len(scored.best)
-            yield Progress(searched, total, "texts compared")
+            yield Progress(searched, total if shortlist is None else len(shortlist.places), "texts compared")
     except Enough:
-        pass
-    return _ranked(np.arange(searched), np.concatenate(best), np.concatenate(nearest), threshold, limit, total)
+        stopped = True
+    scores = np.concatenate(best)
+    places = np.arange(searched) if shortlist is None else shortlist.places[:searched]
+    found = _ranked(places, scores, np.concatenate(nearest), threshold, limit, total)
+    if shortlist is None:
+        return found
+    return replace(found, exact=False, recall=None if stopped else shortlist.recall(scores, threshold))
 
 
-def _approximately(
-    asked: Sequence[str], texts: Sequence[str], similarity: Similarity, threshold: float, limit: int | None
-) -> Generator[Progress, None, Matches | None]:
-    """Matches among the texts that a word index chose; None where it cannot choose."""
-    found = Approximation(len(texts), threshold)
-    try:
-        ready = ready_for(similarity, texts) or (yield from PreparedTexts.preparing(texts, similarity))
-        if not (yield from found.running(asked, ready, similarity)):
-            return None
-    except Enough:
-        pass
-    places = np.flatnonzero(found.best >= 0)
-    matches = _ranked(places, found.best[places], found.nearest[places], threshold, limit, len(texts))
-    return replace(matches, exact=False, recall=found.recall)
+def _to_score(
+    asked: Sequence[str], texts: Iterable[str], similarity: Similarity, *, exact: bool
+) -> Generator[Progress, None, tuple[Iterable[str], bool, Shortlist | None]]:
+    """The texts to score, whether they are normalised already, and the shortlist where one was made of them."""
+    ready = ready_for(similarity, texts)
+    if exact or similarity.scorer not in COSTLY or not isinstance(texts, Sequence) or len(texts) < INDEXED_FROM:
+        return texts if ready is None else ready.normal, ready is not None, None
+    ready = ready or (yield from PreparedTexts.preparing(texts, similarity))
+    shortlist = yield from shortlisting(asked, ready)
+    chosen = ready.normal if shortlist is None else [ready.normal[place] for place in shortlist.places.tolist()]
+    return chosen, True, shortlist
 
 
 def _ranked(
