@@ -13,8 +13,8 @@ import unlearnviz
 
 ROOT = Path(__file__).parents[1]
 NAMES = [
-    *("ActivationGradient", "Chart", "Conflict", "Corpus", "Dashboard", "ExactRecall", "FineTune", "Generation"),
-    *("GradientAscent", "GradientDifference", "GradientMethod", "GradientNorm", "Influence", "LanguageModel", "Method"),
+    *("ActivationGradient", "Chart", "Collateral", "Conflict", "Corpus", "Dashboard", "ExactRecall", "FineTune", "Generation"),
+    *("GradientAscent", "GradientDifference", "GradientMethod", "GradientNorm", "Influence", "LanguageModel", "Leak", "Method"),
     *("ModelSimilarity", "Passage", "PassagePerplexity", "Perplexity"),
     *("Preview", "Probe", "Push", "Reading", "Removal", "Session", "TextMap", "TokenInfluence", "TokenText", "UnlearnvizError", "UpdateSize"),
     *("demo", "learn"),

@@ -19,7 +19,8 @@ The nouns:
 - A `Probe` measures and changes nothing: `Perplexity`, `Generation`, `ExactRecall`, `GradientNorm`, `UpdateSize`; `Conflict`
   of forgetting with keeping, `ActivationGradient` token by token, `Push` of the last step, `Influence` of every taught text
   and `TokenInfluence` of its tokens, `Removal` of a taught text; `ModelSimilarity`, `PassagePerplexity` and
-  `TextMap` look at any texts, one by one. What it found is a `Reading`.
+  `TextMap` look at any texts, one by one; `Leak` of the facts, `Collateral` for the other texts. What it found is a
+  `Reading`.
 - A `Preview` says what a step would do to each group of texts, before it is taken.
 - A `Dashboard` shows a session in a notebook. `Chart` and `TokenText` are the two widgets it draws with, for you as well.
 - `demo()` opens the shipped world; `learn(corpus)` trains a small model on texts of yours.
@@ -44,11 +45,13 @@ if TYPE_CHECKING:
     from unlearnviz.engine.model import LanguageModel
     from unlearnviz.engine.preview import Preview
     from unlearnviz.engine.probes.activation_gradient import ActivationGradient
+    from unlearnviz.engine.probes.collateral import Collateral
     from unlearnviz.engine.probes.conflict import Conflict
     from unlearnviz.engine.probes.exact_recall import ExactRecall
     from unlearnviz.engine.probes.generation import Generation
     from unlearnviz.engine.probes.gradient_norm import GradientNorm
     from unlearnviz.engine.probes.influence import Influence
+    from unlearnviz.engine.probes.leak import Leak
     from unlearnviz.engine.probes.model_similarity import ModelSimilarity
     from unlearnviz.engine.probes.passage_perplexity import PassagePerplexity
     from unlearnviz.engine.probes.perplexity import Perplexity
@@ -69,6 +72,7 @@ __version__ = "0.1.0"
 __all__ = [
     "ActivationGradient",
     "Chart",
+    "Collateral",
     "Conflict",
     "Corpus",
     "Dashboard",
@@ -81,6 +85,7 @@ __all__ = [
     "GradientNorm",
     "Influence",
     "LanguageModel",
+    "Leak",
     "Method",
     "ModelSimilarity",
     "Passage",
@@ -104,6 +109,7 @@ __all__ = [
 _HOMES = {
     "ActivationGradient": "engine.probes.activation_gradient",
     "Chart": "views.chart",
+    "Collateral": "engine.probes.collateral",
     "Conflict": "engine.probes.conflict",
     "Corpus": "engine.corpus",
     "Dashboard": "views.dashboard",
@@ -116,6 +122,7 @@ _HOMES = {
     "GradientNorm": "engine.probes.gradient_norm",
     "Influence": "engine.probes.influence",
     "LanguageModel": "engine.model",
+    "Leak": "engine.probes.leak",
     "Method": "engine.methods.method",
     "ModelSimilarity": "engine.probes.model_similarity",
     "Passage": "engine.corpus",
