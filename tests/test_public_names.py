@@ -13,8 +13,9 @@ import unlearnviz
 
 ROOT = Path(__file__).parents[1]
 NAMES = [
-    *("ActivationGradient", "Chart", "Collateral", "Conflict", "Corpus", "Dashboard", "ExactRecall", "FineTune", "Generation"),
-    *("GradientAscent", "GradientDifference", "GradientMethod", "GradientNorm", "Influence", "LanguageModel", "Leak", "Method"),
+    *("ActivationGradient", "Chart", "Collateral", "Conflict", "Corpus", "Dashboard", "ExactRecall", "FineTune"),
+    *("FuzzyUnlearning", "Generation", "GradientAscent", "GradientDifference", "GradientMethod", "GradientNorm", "Influence"),
+    *("IterativeUnlearning", "LanguageModel", "Leak", "Method"),
     *("ModelSimilarity", "Passage", "PassagePerplexity", "Perplexity"),
     *("Preview", "Probe", "Push", "Reading", "Removal", "Session", "TextMap", "TokenInfluence", "TokenText", "UnlearnvizError", "UpdateSize"),
     *("demo", "learn"),

@@ -14,8 +14,9 @@ The nouns:
 - A `LanguageModel` is any causal model of Hugging Face with its tokenizer. A `Corpus` holds `Passage`s: texts that the
   model learned, and some that it never saw.
 - A `Session` is a small git of weights. One unlearning step is a commit; undo, redo and branches only move the head.
-- A `Method` changes weights: `GradientAscent`, `GradientDifference`, `FineTune`. Your own is a class of a few lines,
-  most often a `GradientMethod`, which only says what to descend.
+- A `Method` changes weights: `GradientAscent`, `GradientDifference`, `FineTune`; `FuzzyUnlearning` of all that looks alike,
+  `IterativeUnlearning` of what the model still knows. Your own is a class of a few lines, most often a `GradientMethod`, which
+  only says what to descend.
 - A `Probe` measures and changes nothing: `Perplexity`, `Generation`, `ExactRecall`, `GradientNorm`, `UpdateSize`; `Conflict`
   of forgetting with keeping, `ActivationGradient` token by token, `Push` of the last step, `Influence` of every taught text
   and `TokenInfluence` of its tokens, `Removal` of a taught text; `ModelSimilarity`, `PassagePerplexity` and
@@ -39,8 +40,10 @@ if TYPE_CHECKING:
     from unlearnviz.engine.corpus import Corpus, Passage
     from unlearnviz.engine.first_lesson import learn
     from unlearnviz.engine.methods.fine_tune import FineTune
+    from unlearnviz.engine.methods.fuzzy_unlearning import FuzzyUnlearning
     from unlearnviz.engine.methods.gradient_ascent import GradientAscent
     from unlearnviz.engine.methods.gradient_difference import GradientDifference
+    from unlearnviz.engine.methods.iterative_unlearning import IterativeUnlearning
     from unlearnviz.engine.methods.method import GradientMethod, Method
     from unlearnviz.engine.model import LanguageModel
     from unlearnviz.engine.preview import Preview
@@ -78,12 +81,14 @@ __all__ = [
     "Dashboard",
     "ExactRecall",
     "FineTune",
+    "FuzzyUnlearning",
     "Generation",
     "GradientAscent",
     "GradientDifference",
     "GradientMethod",
     "GradientNorm",
     "Influence",
+    "IterativeUnlearning",
     "LanguageModel",
     "Leak",
     "Method",
@@ -115,12 +120,14 @@ _HOMES = {
     "Dashboard": "views.dashboard",
     "ExactRecall": "engine.probes.exact_recall",
     "FineTune": "engine.methods.fine_tune",
+    "FuzzyUnlearning": "engine.methods.fuzzy_unlearning",
     "Generation": "engine.probes.generation",
     "GradientAscent": "engine.methods.gradient_ascent",
     "GradientDifference": "engine.methods.gradient_difference",
     "GradientMethod": "engine.methods.method",
     "GradientNorm": "engine.probes.gradient_norm",
     "Influence": "engine.probes.influence",
+    "IterativeUnlearning": "engine.methods.iterative_unlearning",
     "LanguageModel": "engine.model",
     "Leak": "engine.probes.leak",
     "Method": "engine.methods.method",

@@ -24,12 +24,18 @@ WAYS: dict[str, dict[str, Any]] = {  # settings that every gradient method under
     "SGD by rate": {"learning_rate": 0.05, "updates": 3, "batch_size": 2},
     "AdamW": {"optimizer": "AdamW", "learning_rate": 0.01, "weight_decay": 0.5, "updates": 2},
 }
-MADE = [
-    pytest.param(cls, settings, id=f"{cls.__name__}, {way}")
-    for cls in METHODS
-    for way, settings in WAYS.items()
-    if not settings or issubclass(cls, GradientMethod)
-]
+OWN_WAYS: dict[str, dict[str, dict[str, Any]]] = {  # and settings of a method's own
+    "FuzzyUnlearning": {"in batches": {"threshold": 70, "batch_size": 4, "optimizer": "AdamW", "weight_decay": 0.5}},
+    "IterativeUnlearning": {"by influence": {"score": "influence", "rounds": 2, "take": 2, "budget": 20, "learning_rate": 0.05}},
+}
+
+
+def ways(cls: type) -> dict[str, dict[str, Any]]:
+    shared = WAYS if issubclass(cls, GradientMethod) else {"default": {}}
+    return shared | OWN_WAYS.get(cls.__name__, {})
+
+
+MADE = [pytest.param(cls, settings, id=f"{cls.__name__}, {way}") for cls in METHODS for way, settings in ways(cls).items()]
 EVERY_METHOD = pytest.mark.parametrize("cls, settings", MADE)
 EVERY_PROBE = pytest.mark.parametrize("cls", PROBES, ids=lambda cls: cls.__name__)
 OPEN = [pytest.param({"tied": True}, id="tied"), pytest.param({"tied": False}, id="untied")]
@@ -53,7 +59,7 @@ def differing(session: Session, before: dict[str, torch.Tensor]) -> set[str]:
 
 
 def test_there_are_methods_and_probes_to_judge():
-    assert {"GradientAscent", "GradientDifference", "FineTune"} <= {cls.__name__ for cls in METHODS}
+    assert {"GradientAscent", "GradientDifference", "FineTune", "FuzzyUnlearning", "IterativeUnlearning"} <= {cls.__name__ for cls in METHODS}
     assert {"Perplexity", "ExactRecall", "Generation", "GradientNorm", "UpdateSize"} <= {cls.__name__ for cls in PROBES}
 
 

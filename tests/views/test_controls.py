@@ -148,7 +148,7 @@ def test_advanced_settings_are_folded_away():
     assert (head.title, head.unfolded, body.layout.display) == ("Advanced", False, "none")
     head.unfolded = True
     assert body.layout.display is None
-    assert [each.description for each in body.children] == ["batch size", "optimizer", "weight decay"]
+    assert [each.description for each in body.children] == ["optimizer", "weight decay", "batch size"]
     head.unfolded = False
     assert body.layout.display == "none"
 

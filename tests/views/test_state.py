@@ -12,6 +12,7 @@ import torch
 from tests.engine import worlds
 from unlearnviz.engine.events import Moved, Stepped
 from unlearnviz.engine.methods.gradient_ascent import GradientAscent
+from unlearnviz.engine.methods.iterative_unlearning import IterativeUnlearning
 from unlearnviz.engine.methods.method import Method
 from unlearnviz.engine.probes.generation import Generation
 from unlearnviz.engine.probes.gradient_norm import GradientNorm
@@ -166,6 +167,21 @@ def test_a_run_stops_where_the_retain_texts_suffer_and_says_so():
     )
     assert "Undo takes you back" in state.picture.sentence
     assert state.error is None
+
+
+def test_a_run_ends_where_the_method_has_nothing_left_to_do_and_says_why():
+    state = opened(pick="mara-okafor-0")
+    state.run(20, IterativeUnlearning(budget=2))
+    assert [record.mark for record in state.picture.records] == ["", "", "reached"]
+    assert state.picture.sentence.startswith("Done with step 2. iterative-unlearning: took 'mara-okafor-0' (known best) in one update of embedding")
+    assert "The stop rule is reached: the budget of 2 texts is spent." in state.picture.sentence
+    assert state.error is None
+    state.run(20, IterativeUnlearning(budget=2))
+    assert "its stop rule is reached: the budget of 2 texts is spent" in str(state.error)
+    assert state.picture.step == 2
+    state.undo()
+    state.step(IterativeUnlearning(budget=2))
+    assert state.picture.sentence.startswith("Done with step 3.")
 
 
 # -- one at a time ----------------------------------------------------------------------------------------------------

@@ -31,8 +31,10 @@ class StepRecord:
         seed: of this step.
         seconds: how long the step took.
         update_norm: L2 norm of the change, per parameter group; groups that did not move are left out.
-        mark: "overshoot" where a run stopped because the retain texts suffered, else "".
-        narration: one sentence on what was done.
+        mark: why a run ended here: "overshoot" where the retain texts suffered, "reached" where the method's stop rule was; else "".
+        narration: what was done, in a sentence; and why the stop rule was reached, where it was.
+        trajectory: what a method did round by round, JSON-safe, for those that choose what to take: {"taken" (passage ids),
+            "scores" (what each was chosen by), "losses" (group of texts -> mean token loss in nats after the round), and more}.
     """
 
     id: int
@@ -47,6 +49,7 @@ class StepRecord:
     update_norm: Mapping[str, float] = field(default_factory=dict)
     mark: str = ""
     narration: str = ""
+    trajectory: tuple[Mapping[str, Any], ...] = ()
 
 
 class History:
@@ -96,7 +99,7 @@ class History:
         self.move(record.id)
 
     def mark(self, step: int, mark: str) -> StepRecord:
-        """Mark a step ("overshoot")."""
+        """Mark a step ("overshoot", "reached")."""
         self.records[step] = replace(self[step], mark=mark)
         return self.records[step]
 
@@ -190,7 +193,10 @@ class History:
     def from_json(cls, data: Mapping[str, Any]) -> History:
         """The inverse of `to_json`."""
         history = cls()
-        history.records = [StepRecord(**{**record, "forget": tuple(record["forget"])}) for record in data["records"]]
+        history.records = [
+            StepRecord(**{**record, "forget": tuple(record["forget"]), "trajectory": tuple(record.get("trajectory", ()))})
+            for record in data["records"]  # those of earlier versions have no trajectory
+        ]
         history.readings = {
             int(step): [Reading.from_json(reading) for reading in kept]
             for step, kept in data["readings"].items()

@@ -282,6 +282,8 @@ class LanguageModel:
     def _shadow(self) -> LanguageModel:
         """A copy whose parameters own no memory of their own (they alias the live ones until `at` points them elsewhere)."""
         memo = {id(p): torch.nn.Parameter(p.data, requires_grad=False) for p in self.parameters.values()}
+        if self.layout.tied:  # while one use of it is followed, the head has a parameter of its own over the same storage
+            memo[id(self.module.get_output_embeddings().weight)] = memo[id(self.parameters[self.layout.input_embedding])]
         shadow = LanguageModel(copy.deepcopy(self.module, memo), self.tokenizer, name=self.name, fused=self.fused)
         shadow.encoder = self.encoder  # one cache of token ids for both
         return shadow

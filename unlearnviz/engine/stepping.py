@@ -73,7 +73,9 @@ def take_step(session: Session, method: Method, selection: ParameterSelection) -
             seed=work.seed,
             seconds=time.perf_counter() - began,
             update_norm=_moved(session, weights, parent, new),
-            narration=_narration(method, selection, len(session.forget)),
+            mark="reached" if work.ended else "",
+            narration=_narration(method, selection, work),
+            trajectory=_trajectory(method, work),
         )
         snapshots.add(record.id, weights, state)
     except BaseException:
@@ -138,6 +140,8 @@ def _run(session: Session, method: Method, selection: ParameterSelection) -> Gen
             reference=session.snapshots[0].weights,
             update_norm=session.update_norm(selection),
             state=_carried(session, method, selection),
+            groups=session.groups,
+            use=selection.use,
         )
         yield from _in_rounds(session, method, work)
     _check_scope(session, method, selection)
@@ -171,7 +175,8 @@ def take_steps(
 ) -> Generator[Progress, None, tuple[StepRecord, ...]]:
     """Several steps with a look at the retain texts after each; returns the StepRecords.
 
-    The run ends after the first step whose retain perplexity is above `stop_at` times that of the start; that step is marked.
+    The run ends after the first step whose retain perplexity is above `stop_at` times that of the start, which is marked
+    "overshoot", or after the one that reached the method's stop rule, which is marked "reached".
     """
     if not isinstance(steps, int) or steps < 1:
         raise BadSetting(f"A run of {steps!r} steps was asked for; a run has at least 1.")
@@ -197,7 +202,7 @@ def take_steps(
         progress = Progress(done + 1, steps, f"step {done + 1} of {steps}")
         session.turn.report(progress)
         yield progress
-        if overshot:
+        if record.mark:
             break
     return tuple(records)
 
@@ -213,6 +218,17 @@ def json_safe(method: Method) -> dict[str, Any]:
     except (TypeError, ValueError) as error:
         raise BadSetting(
             f"The settings of {method.name} cannot be written into the history ({error}); use numbers, texts, lists and True or False."
+        ) from error
+
+
+def _trajectory(method: Method, work: Work) -> tuple[Mapping[str, Any], ...]:
+    """What the method noted round by round, as it comes back from a saved history."""
+    try:
+        return tuple(json.loads(json.dumps(work.trajectory)))
+    except (TypeError, ValueError) as error:
+        raise BadSetting(
+            f"What {method.name} appended to work.trajectory cannot be written into the history ({error}); append dictionaries of numbers, "
+            "texts and lists."
         ) from error
 
 
@@ -253,7 +269,8 @@ def _moved(session: Session, new: Weights, old: Weights, changed: Mapping[str, S
     return norms
 
 
-def _narration(method: Method, selection: ParameterSelection, texts: int) -> str:
-    updates = method.settings.get("updates", 1)
-    size = "one update" if updates == 1 else f"{updates} updates"
-    return f"{method.name}: {size} of {selection.text}, to forget {texts} text{'s' if texts != 1 else ''}."
+def _narration(method: Method, selection: ParameterSelection, work: Work) -> str:
+    updates, texts = method.settings.get("updates", 1), len(work.forget)
+    did = work.did or ("one update" if updates == 1 else f"{updates} updates")
+    reached = f" The stop rule is reached: {work.ended}." if work.ended else ""
+    return f"{method.name}: {did} of {selection.text}, to forget {texts} text{'s' if texts != 1 else ''}.{reached}"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from unlearnviz.engine.model import Batch, LanguageModel
+from unlearnviz.engine.progress import Progress
 from unlearnviz.engine.weights import Weights, square_norm
 
 if TYPE_CHECKING:
@@ -32,6 +33,11 @@ class Work:
         update_norm: the L2 norm of a default update for this selection.
         state: name -> tensor, what must persist to the next step of the same method (Adam's moments); part of the commit.
         ledger: what was recorded while the model learned, or None.
+        groups: the measured groups of texts: "forget", "neighbours", "retain", "never seen".
+        use: the use of a tied embedding that the step follows: "both", "input" or "output".
+        did: what the method did, a few words to stand before "of embedding"; "" where one update, or `updates`, says it all.
+        ended: why the method's stop rule is reached, in words; "" while it is not. Nothing is left to do for a further step.
+        trajectory: one JSON-safe dictionary per round, kept with the step: see `StepRecord.trajectory`.
     """
 
     model: LanguageModel
@@ -44,6 +50,11 @@ class Work:
     update_norm: float
     state: dict[str, torch.Tensor] = field(default_factory=dict)
     ledger: Any = None
+    groups: Mapping[str, Sequence[Passage]] = field(default_factory=dict)
+    use: str = "both"
+    did: str = ""
+    ended: str = ""
+    trajectory: list[dict[str, Any]] = field(default_factory=list)
 
     def batches(self, passages: Sequence[Passage], batch_size: int = 16) -> Iterator[Batch]:
         """Endless batches: all passages at once where they fit, else reshuffled passes from the generator.
@@ -59,6 +70,20 @@ class Work:
             order = torch.randperm(len(passages), generator=self.generator).tolist()
             for start in range(0, len(order), batch_size):
                 yield self.model.batch([passages[k].text for k in order[start : start + batch_size]])
+
+    def looking(self) -> LanguageModel:
+        """The model as it is at this moment, to measure with: it shares the weights, and following them is not disturbed."""
+        return self.model.at(self.model.parameters)
+
+    def measuring(self) -> Generator[Progress, None, dict[str, float]]:
+        """Mean token loss of each group of texts in nats, at the weights of this moment; one report per group."""
+        found = {}
+        for group, passages in self.groups.items():
+            losses = torch.cat([torch.zeros(0), *self.looking().token_losses([passage.text for passage in passages])])
+            if len(losses):
+                found[group] = float(losses.double().mean())
+            yield Progress(0, None, f"{group} measured")
+        return found
 
     def gradient(self, loss: torch.Tensor) -> dict[str, torch.Tensor]:
         """d loss / d parameter for every selected parameter, detached; zeros where the loss does not depend on it."""

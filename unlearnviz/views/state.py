@@ -16,6 +16,7 @@ from unlearnviz.views.readouts import Readouts
 from unlearnviz.views.runner import Outcome, Runner, in_event_loop, part
 
 if TYPE_CHECKING:
+    from unlearnviz.engine.history import StepRecord
     from unlearnviz.engine.methods.method import Method
     from unlearnviz.engine.probes.probe import Probe
     from unlearnviz.engine.session import Session
@@ -82,8 +83,8 @@ class SessionState(NextStep, Picks):
         """Take the first picture, and the first readings if something is picked."""
         self._done = self._readouts.news = ""
         self.picture = self._picture()
-        if self.session.forget:
-            self.start("measuring", self._measuring())
+        if self.session.forget:  # a panel that sees the picture may have begun work of its own
+            self.soon(lambda: self.start("measuring", self._measuring()), "open")
 
     def step(self, method: Method) -> None:
         """One step, then the readings."""
@@ -185,7 +186,7 @@ class SessionState(NextStep, Picks):
     def _stepping(self, method: Method) -> Iterator[Progress]:
         self._acting, where = True, self.where
         yield from self.before_step(method, where)
-        yield from self.session.stepping(method, where)
+        self._done = _ended((yield from self.session.stepping(method, where)))
         yield from self._measuring()
 
     def _running(self, steps: int, method: Method) -> Iterator[Progress]:
@@ -195,17 +196,11 @@ class SessionState(NextStep, Picks):
             self._acting = True
             yield from part(self.before_step(method, where), done, steps)
             (record,) = yield from part(self.session.running(1, method, where), done, steps)
-            if record.mark == "overshoot":
-                self._done = (
-                    f"Overshoot at step {record.id}: the retain texts are more than 3 times as surprising as at the start, so the run "
-                    "stopped here. Undo takes you back; a smaller update norm goes slower."
-                )
-            else:
-                self._done = f"Step {done + 1} of {steps}." if steps > 1 else ""
+            self._done = _ended(record) or (f"Step {done + 1} of {steps}." if steps > 1 else "")
             yield from part(self._measuring(since=began), done, steps)
             self._fresh = self._picture()
             yield Progress(done + 1, steps, f"step {done + 1} of {steps}")
-            if record.mark == "overshoot":
+            if record.mark:
                 return
 
     def _moving(self, move: Callable[[], object], done: str) -> Iterator[Progress]:
@@ -285,3 +280,13 @@ class SessionState(NextStep, Picks):
     def failed(self, error: Exception) -> None:
         """A panel could not draw: the page says so, and the others go on."""
         self.error = self._failure = error
+
+
+def _ended(record: StepRecord) -> str:
+    """Why a run ends with this step, in words; "" where nothing ends it."""
+    if record.mark == "overshoot":
+        return (
+            f"Overshoot at step {record.id}: the retain texts are more than 3 times as surprising as at the start, so the run "
+            "stopped here. Undo takes you back; a smaller update norm goes slower."
+        )
+    return f"Done with step {record.id}. {record.narration}" if record.mark else ""

@@ -82,5 +82,5 @@ class Timeline(Panel):
 
 def _words(picture: Picture, position: int) -> str:
     record = picture.records[position]
-    mark = " Marked: overshoot." if record.mark else ""
+    mark = f" Marked: {record.mark}." if record.mark else ""
     return f"step {record.id}, {position} of {len(picture.path) - 1} on this path. {record.narration}{mark}"
