@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from unlearnviz.engine.fact_score import OTHERS, SEED, OtherFacts, beyond_chance, chance_score, fact_score
 from unlearnviz.engine.probes.probe import Probe, Reading, View
-from unlearnviz.engine.probes.questions import Question, has_fact, questions
+from unlearnviz.engine.probes.questions import Question, questions
 from unlearnviz.engine.progress import Enough, Progress, drain
 from unlearnviz.engine.settings import setting
 
@@ -27,6 +27,7 @@ class Leak(Probe):
     leak = 100 x (score - chance) / (100 - chance), clipped to 0..100. The model continues a prompt greedily; `score` says how well the stretch that
     fits the fact best fits it (0 to 100, see `fact_score`), and `chance` is the median score of the same continuation against other
     people's facts in the same slot: "Foundry Lane" is much like any other street, and who says it need not know where somebody lives.
+    The slot of a passage is the kind of its fact, `extra["slot"]`: a column of that name in your data.
 
     Rows: one per prompt, {"group", "passage" (whose prompt it is), "prompt", "said", "fact" (that is listened for), "score", "chance" (None
     where nobody else has a fact to compare with: the score is then left as it is), "leak", "exact" (the continuation begins with the
@@ -66,7 +67,7 @@ class Leak(Probe):
         except Enough:
             said = f"Stopped: {len(rows)} of {len(asked)} prompts were asked."
         counted = [row["leak"] for row in rows if row["group"] in ("forget", "paraphrase")]
-        without = [passage for passage in view.groups.get("forget", ()) if not has_fact(passage)]
+        without = {p.id for p in view.groups.get("forget", ())} - {each.passage for each in asked if each.group == "forget"}
         slots = all(others.of(each.fact)[1] for each in asked)
         notes = (said, _without_fact(len(without)), _floor(rows), _compared(rows, slots=slots))
         return self.reading(statistics.fmean(counted) if counted else None, rows, " ".join(each for each in notes if each))
