@@ -50,7 +50,7 @@ def test_variants_take_turns():
     assert ratio({"x": [2.0, 9.0, 4.0], "y": [1.0, 3.0, 2.0]}, "x", "y") == 2.0
 
 
-@pytest.mark.parametrize("suite", ["step", "readouts", "undo", "laws", "gradients"])
+@pytest.mark.parametrize("suite", ["step", "readouts", "undo", "laws", "gradients", "neighbours"])
 def test_suites_give_their_rows_on_a_tiny_model(suite):
     rows = list(SUITES[suite].run(Plan(open=tiny, effort=0)))
     assert rows

@@ -123,6 +123,7 @@ SUITES = {
         Suite("undo", "snapshot and undo, against the step itself"),
         Suite("gradients", "norms and influences of all texts, in plain training epochs"),
         Suite("curvature", "Hessian-vector products and a damped inverse, in gradients of the same texts"),
+        Suite("neighbours", "searches among a million texts, against one plain call of rapidfuzz"),
         Suite("large", "one embedding step of a model of GPT-2's size"),
         Suite("laws", "random operations against the laws"),
         Suite("memory", "what a kernel holds after 50 steps with the dashboard open"),
