@@ -25,8 +25,7 @@ WAYS: dict[str, dict[str, Any]] = {  # settings that every gradient method under
     "AdamW": {"optimizer": "AdamW", "learning_rate": 0.01, "weight_decay": 0.5, "updates": 2},
 }
 OWN_WAYS: dict[str, dict[str, dict[str, Any]]] = {  # and settings of a method's own
-    "FuzzyUnlearning": {"in batches": {"threshold": 70, "batch_size": 4, "optimizer": "AdamW", "weight_decay": 0.5}},
-    "IterativeUnlearning": {"by influence": {"score": "influence", "rounds": 2, "take": 2, "budget": 20, "learning_rate": 0.05}},
+    "IterativeUnlearning": {"by influence": {"score": "influence", "take": 2, "budget": 20, "optimizer": "AdamW", "weight_decay": 0.5}},
 }
 
 

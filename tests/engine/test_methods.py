@@ -16,6 +16,7 @@ from unlearnviz.engine.methods.gradient_ascent import GradientAscent
 from unlearnviz.engine.methods.gradient_difference import GradientDifference
 from unlearnviz.engine.methods.method import GradientMethod, Method
 from unlearnviz.engine.methods.method import registry as methods
+from unlearnviz.engine.progress import Progress
 from unlearnviz.engine.settings import setting
 from unlearnviz.errors import BadSetting, Overshoot
 
@@ -357,6 +358,24 @@ def test_no_prediction_in_a_text_of_one_token_breaks_no_step():
 def test_settings_that_cannot_be(make, sentence):
     with pytest.raises(BadSetting, match=f"^{re.escape(sentence)}$"):
         make()
+
+
+def test_a_trajectory_that_is_no_json_is_refused_and_nothing_is_kept(session):
+    @dataclass(frozen=True, kw_only=True)
+    class Noting(Method):
+        note: str = setting("tensor", help="What is noted.")
+
+        def run(self, work):
+            with torch.no_grad():
+                next(iter(work.parameters.values())).add_(1)
+            work.trajectory.append({"taken": torch.ones(2) if self.note == "tensor" else ("a", "b")})
+            yield Progress(1)
+
+    before = worlds.state(session)
+    with pytest.raises(BadSetting, match=r"What noting appended to work\.trajectory cannot be written .*; append dictionaries of numbers,"):
+        session.step(Noting())
+    assert worlds.state(session) == before
+    assert session.step(Noting(note="texts")).trajectory == ({"taken": ["a", "b"]},)  # as it comes back from a file
 
 
 def test_an_overshoot_says_what_to_lower(session):

@@ -96,8 +96,8 @@ def refused(session, method, sentence):
         with pytest.raises(NotPossible) as caught:
             attempt(method)
         assert str(caught.value) == (
-            f"A further step of iterative-unlearning was asked for, but its stop rule is reached: {sentence}. Undo a step, choose another "
-            "stop rule or a larger budget, or go on with another method."
+            f"A further step of iterative-unlearning was asked for, but its stop rule is reached: {sentence}. Undo a step, go on with "
+            "other settings (with them it begins anew), or with another method."
         )
         assert {**worlds.state(session), "history": ""} == {**before, "history": ""}  # a run measures the start first
     assert len(session.history) == len(json.loads(before["history"])["records"])

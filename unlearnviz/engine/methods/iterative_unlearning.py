@@ -39,9 +39,9 @@ class IterativeUnlearning(UpdatingMethod):
     at one checkpoint, Pruthi et al. 2020). Both are asked of the model as it is in that round, and ties go to the text that comes first.
 
     No text is taken twice before all were taken once. What was taken is part of the commit: the next step of the same method, settings
-    and selection goes on from there, and so does one after undo, on the path that it stands on.
+    and selection goes on from there, on the path that it stands on; with other settings it begins anew.
 
-    It ends by a rule, looked at before and after every round. "never-seen loss": the forget texts surprise the model at least as much as
+    It ends by a rule, looked at before every step and after every round. "never-seen loss": the forget texts surprise the model at least as much as
     texts that it never saw. "extraction": of the forget facts at most `extraction_below` percent are recited. "budget": `budget`
     texts were taken, or each candidate once where it is empty. A `budget` holds beside the other rules too; without it they go on
     until they are reached. That a rule is reached once does not mean that the texts stay forgotten: the trajectory shows it.
@@ -72,8 +72,8 @@ class IterativeUnlearning(UpdatingMethod):
         before = {} if self.stop == "budget" else (yield from self._measured(work))
         if ended := self._ended(before, candidates, taken):
             raise NotPossible(
-                f"A further step of {self.name} was asked for, but its stop rule is reached: {ended}. Undo a step, choose another stop "
-                "rule or a larger budget, or go on with another method."
+                f"A further step of {self.name} was asked for, but its stop rule is reached: {ended}. Undo a step, go on with other "
+                "settings (with them it begins anew), or with another method."
             )
         descend = Descent(self, work)
         for done in range(self.rounds):

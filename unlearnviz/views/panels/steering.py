@@ -47,7 +47,7 @@ class Steering(Panel):
         self.count = widgets.BoundedIntText(
             value=5, min=1, max=1000, description="steps", style={"description_width": "40px"}, layout={"width": "110px"}
         )
-        self.run = button("Run", self._run, tooltip="Several steps; stops by itself where the retain texts suffer")
+        self.run = button("Run", self._run, tooltip="Several steps; ends by itself where the retain texts suffer or the method is done")
         self.stop = button("Stop", self.state.stop, tooltip="Stop what is running; the unfinished part is not kept")
         self.undo = button("Undo", self.state.undo, tooltip="One step back, exactly")
         self.redo = button("Redo", self.state.redo, tooltip="The undone step again, exactly")
@@ -72,11 +72,7 @@ class Steering(Panel):
             "Train the twin", self.state.train_twin, tooltip="Retrain without the forget texts: what forgotten means"
         )
         row = {"flex_flow": "row wrap"}
-        self.doubt = Sentence()
-        self.teach_again = button("Yes, teach it again", self._teach)
-        self.leave = button("No", self._leave, tooltip="Keep the model and its history as they are")
-        self.question = widgets.VBox([self.doubt, widgets.HBox([self.teach_again, self.leave], layout=row)])
-        self._leave()
+        self.question = widgets.VBox(layout={"display": "none"})  # filled when it is first asked
         self._choose()
         self.method.observe(self._choose, "value")
         self.where.observe(self._place, "value")
@@ -145,15 +141,25 @@ class Steering(Panel):
         if not lost:
             self._teach()
             return
+        if not self.question.children:
+            self._build_question()
         self.doubt.text = f"Teach all texts again? {lost}"
         self.question.layout.display = None
+
+    def _build_question(self) -> None:
+        self.doubt = Sentence()
+        self.teach_again = button("Yes, teach it again", self._teach)
+        self.leave = button("No", self._leave, tooltip="Keep the model and its history as they are")
+        buttons = widgets.HBox([self.teach_again, self.leave], layout={"flex_flow": "row wrap"})
+        self.question.children = (self.doubt, buttons)
 
     def _teach(self) -> None:
         self._leave()
         self.state.learn(self.epochs.value)
 
     def _leave(self) -> None:
-        self.doubt.text = ""
+        if self.question.children:
+            self.doubt.text = ""
         self.question.layout.display = "none"
 
     def show(self, picture: Picture) -> None:
@@ -172,7 +178,9 @@ class Steering(Panel):
         self.undo.disabled = not idle or not picture.can_undo
         self.redo.disabled = not idle or not picture.can_redo
         self.again.disabled = not idle or picture.step == 0
-        self.learn.disabled = self.teach_again.disabled = not idle
+        self.learn.disabled = not idle
+        if self.question.children:
+            self.teach_again.disabled = not idle
         self.twin.disabled = not idle or not picture.can_train_twin or picture.has_twin or not picture.forget
         self.stop.disabled = idle
 
