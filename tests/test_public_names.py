@@ -14,11 +14,11 @@ import unlearnviz
 ROOT = Path(__file__).parents[1]
 NAMES = [
     *("ActivationGradient", "Chart", "Collateral", "Conflict", "Corpus", "Dashboard", "ExactRecall", "FineTune"),
-    *("FuzzyUnlearning", "Generation", "GradientAscent", "GradientDifference", "GradientMethod", "GradientNorm", "Influence"),
-    *("IterativeUnlearning", "LanguageModel", "Leak", "Method"),
-    *("ModelSimilarity", "Passage", "PassagePerplexity", "Perplexity"),
-    *("Preview", "Probe", "Push", "Reading", "Removal", "Session", "TextMap", "TokenInfluence", "TokenText", "UnlearnvizError", "UpdateSize"),
-    *("demo", "learn"),
+    *("FuzzyUnlearning", "Generation", "GradientAscent", "GradientDifference", "GradientMethod", "GradientNorm"),
+    *("Influence", "IterativeUnlearning", "LanguageModel", "Leak", "Method", "ModelSimilarity", "Normalisation"),
+    *("Passage", "PassagePerplexity", "Perplexity", "PreparedTexts", "Preview", "Probe", "Push", "Reading", "Removal"),
+    *("Session", "Similarity", "TextFile", "TextMap", "TokenInfluence", "TokenText", "UnlearnvizError", "UpdateSize"),
+    *("demo", "learn", "search"),
 ]
 
 

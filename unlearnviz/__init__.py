@@ -22,6 +22,8 @@ The nouns:
   and `TokenInfluence` of its tokens, `Removal` of a taught text; `ModelSimilarity`, `PassagePerplexity` and
   `TextMap` look at any texts, one by one; `Leak` of the facts, `Collateral` for the other texts. What it found is a
   `Reading`.
+- `search` finds the texts that look like some, by a `Similarity` after a `Normalisation`: in a list, in `PreparedTexts` for many
+  searches, or in a `TextFile` larger than memory.
 - A `Preview` says what a step would do to each group of texts, before it is taken.
 - A `Dashboard` shows a session in a notebook. `Chart` and `TokenText` are the two widgets it draws with, for you as well.
 - `demo()` opens the shipped world; `learn(corpus)` trains a small model on texts of yours.
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from unlearnviz.engine.methods.iterative_unlearning import IterativeUnlearning
     from unlearnviz.engine.methods.method import GradientMethod, Method
     from unlearnviz.engine.model import LanguageModel
+    from unlearnviz.engine.prepared import PreparedTexts
     from unlearnviz.engine.preview import Preview
     from unlearnviz.engine.probes.activation_gradient import ActivationGradient
     from unlearnviz.engine.probes.collateral import Collateral
@@ -64,7 +67,10 @@ if TYPE_CHECKING:
     from unlearnviz.engine.probes.text_map import TextMap
     from unlearnviz.engine.probes.token_influence import TokenInfluence
     from unlearnviz.engine.probes.update_size import UpdateSize
+    from unlearnviz.engine.search import search
     from unlearnviz.engine.session import Session
+    from unlearnviz.engine.similarity import Normalisation, Similarity
+    from unlearnviz.engine.text_file import TextFile
     from unlearnviz.errors import UnlearnvizError
     from unlearnviz.views.chart import Chart
     from unlearnviz.views.dashboard import Dashboard
@@ -93,15 +99,19 @@ __all__ = [
     "Leak",
     "Method",
     "ModelSimilarity",
+    "Normalisation",
     "Passage",
     "PassagePerplexity",
     "Perplexity",
+    "PreparedTexts",
     "Preview",
     "Probe",
     "Push",
     "Reading",
     "Removal",
     "Session",
+    "Similarity",
+    "TextFile",
     "TextMap",
     "TokenInfluence",
     "TokenText",
@@ -109,6 +119,7 @@ __all__ = [
     "UpdateSize",
     "demo",
     "learn",
+    "search",
 ]
 
 _HOMES = {
@@ -132,21 +143,26 @@ _HOMES = {
     "Leak": "engine.probes.leak",
     "Method": "engine.methods.method",
     "ModelSimilarity": "engine.probes.model_similarity",
+    "Normalisation": "engine.similarity",
     "Passage": "engine.corpus",
     "PassagePerplexity": "engine.probes.passage_perplexity",
     "Perplexity": "engine.probes.perplexity",
+    "PreparedTexts": "engine.prepared",
     "Preview": "engine.preview",
     "Probe": "engine.probes.probe",
     "Push": "engine.probes.push",
     "Reading": "engine.probes.probe",
     "Removal": "engine.probes.removal",
     "Session": "engine.session",
+    "Similarity": "engine.similarity",
+    "TextFile": "engine.text_file",
     "TextMap": "engine.probes.text_map",
     "TokenInfluence": "engine.probes.token_influence",
     "TokenText": "views.tokens",
     "UnlearnvizError": "errors",
     "UpdateSize": "engine.probes.update_size",
     "learn": "engine.first_lesson",
+    "search": "engine.search",
 }
 
 
