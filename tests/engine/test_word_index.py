@@ -36,6 +36,7 @@ def test_weights_are_those_of_counting_words(rows, asked):
     texts, query = [" ".join(row) for row in rows], " ".join(asked)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(word_index, "_CHARACTERS", 30)  # several segments
+        patch.setattr(word_index, "_BLOCK", 2)
         index = drain(WordIndex.building(texts))
     assert index.weights(query) == pytest.approx(np.array(counted(texts, query)), rel=1e-4, abs=1e-5)
 

@@ -13,6 +13,7 @@ from unlearnviz.engine.progress import Progress
 _TEXTS = 1 << 16  # of a segment, so that a position in it takes two bytes
 _BUCKETS = 1 << 16  # words of a segment are told apart by 16 bits, so that word and position together take four bytes
 _CHARACTERS = 1 << 24  # of a segment, about: longer texts make shorter segments
+_BLOCK = 4096  # texts whose words are taken at once: intermediate numbers take about 100 bytes a word
 _WINDOW = 8  # bytes that are read at once
 _FACTORS = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], dtype=np.uint64)  # large and odd: bits spread
 
@@ -81,12 +82,20 @@ def _portions(texts: Iterator[str]) -> Iterator[list[str]]:
 
 
 def _segment(texts: Sequence[str], start: int) -> _Segment:
-    buckets, positions = _words(texts)
-    keys = np.sort(buckets << np.uint32(16) | positions)  # by word, then by text
-    keys = keys[np.flatnonzero(np.diff(keys, prepend=np.uint32(0)) | (np.arange(len(keys)) == 0))]  # a word counts once a text
+    keys = np.concatenate([_keys(texts[block : block + _BLOCK], block) for block in range(0, len(texts), _BLOCK)])
+    keys.sort()  # by word, then by text
+    once = np.ones(len(keys), dtype=bool)  # a word counts once a text
+    once[1:] = keys[1:] != keys[:-1]
+    keys = keys[once]
     bounds = np.zeros(_BUCKETS + 1, dtype=np.uint32)
     np.cumsum(np.bincount(keys >> np.uint32(16), minlength=_BUCKETS), out=bounds[1:])
-    return _Segment(start, bounds, (keys & np.uint32(_TEXTS - 1)).astype(np.uint16))
+    return _Segment(start, bounds, keys.astype(np.uint16))  # the lower half: the text
+
+
+def _keys(texts: Sequence[str], first: int) -> np.ndarray:
+    """Bucket and place of every word in one number: uint32 of shape (words,)."""
+    buckets, numbers = _words(texts)
+    return buckets << np.uint32(16) | numbers + np.uint32(first)
 
 
 def _words(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
