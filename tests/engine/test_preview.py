@@ -14,7 +14,7 @@ from torch.func import functional_call
 
 from tests.engine import families, worlds
 from unlearnviz.engine.methods.gradient_ascent import GradientAscent
-from unlearnviz.engine.methods.method import Method
+from unlearnviz.engine.methods.method import GradientMethod, Method
 from unlearnviz.engine.methods.method import registry as methods
 from unlearnviz.engine.model import LanguageModel
 from unlearnviz.engine.preview import Preview, actual
@@ -35,6 +35,7 @@ from unlearnviz.errors import (
 )
 
 METHODS = [cls for cls in methods.classes() if cls.__module__.startswith("unlearnviz.")]
+OF_TWO_UPDATES = {"FuzzyUnlearning": {"batch_size": 2, "threshold": 100}, "IterativeUnlearning": {"rounds": 2}}
 EVERY_METHOD = pytest.mark.parametrize("cls", METHODS, ids=lambda cls: cls.__name__)
 SHAPES = [(shape, tied) for shape in ("GPT-2", "Llama", "GPT-NeoX", "OPT") for tied in (True, False)]
 EVERY_SHAPE = pytest.mark.parametrize(
@@ -135,12 +136,15 @@ def test_what_is_measured_afterwards_is_the_change_of_the_log_of_the_perplexity(
         actual(before, session.measure(Perplexity())["perplexity"])
 
 
+def of_two_updates(cls):
+    return {"updates": 2} if issubclass(cls, GradientMethod) else OF_TWO_UPDATES[cls.__name__]
+
+
 @EVERY_METHOD
-@pytest.mark.parametrize(
-    "settings", [{}, {"optimizer": "AdamW", "learning_rate": 0.01, "updates": 2}], ids=["default", "AdamW"]
-)
+@pytest.mark.parametrize("way", [{}, {"optimizer": "AdamW", "learning_rate": 0.01}], ids=["default", "AdamW"])
 @pytest.mark.parametrize("where", ["embedding", "embedding.input", "all"])
-def test_a_preview_changes_nothing_and_the_step_after_it_is_the_same(cls, settings, where):
+def test_a_preview_changes_nothing_and_the_step_after_it_is_the_same(cls, way, where):
+    settings = way and way | of_two_updates(cls)
     session, other = worlds.session(dropout=0.1), worlds.session(dropout=0.1)
     for each in (session, other):
         each.step(cls(**settings), where)
@@ -172,17 +176,18 @@ def test_a_preview_that_is_stopped_closed_or_broken_changes_nothing(cls):
     session.step()
     session.model.module.train()
     before = worlds.state(session)
-    whole = len(list(session.previewing(cls(updates=2), "embedding, block 0")))
-    assert whole == 2 + 3  # two updates, and the groups that have texts
+    method = cls(**of_two_updates(cls))
+    whole = len(list(session.previewing(method, "embedding, block 0")))
+    assert whole == 2 + 3 or not isinstance(method, GradientMethod)  # two updates, and the groups that have texts
     for done in range(1, whole + 1):
-        worlds.one_at_a_time(session.previewing(cls(updates=2), "embedding, block 0"), done).close()
+        worlds.one_at_a_time(session.previewing(method, "embedding, block 0"), done).close()
         assert worlds.state(session) == before
-        work = worlds.one_at_a_time(session.previewing(cls(updates=2), "embedding, block 0"), done)
+        work = worlds.one_at_a_time(session.previewing(method, "embedding, block 0"), done)
         with pytest.raises(ZeroDivisionError):
             work.throw(ZeroDivisionError)
         assert worlds.state(session) == before
     for done in range(1, whole):
-        work = worlds.one_at_a_time(session.previewing(cls(updates=2), "embedding, block 0"), done)
+        work = worlds.one_at_a_time(session.previewing(method, "embedding, block 0"), done)
         assert session.turn.what == f"a preview of {cls.name}"
         session.cancel()
         with pytest.raises(Cancelled, match=f"a preview of {cls.name} was stopped"):
