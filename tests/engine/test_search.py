@@ -104,6 +104,10 @@ def test_each_normalisation_takes_one_kind_of_difference_away():
     assert Normalisation()(plain) is plain
 
 
+def test_a_common_word_is_much_for_weighted_where_one_text_is_longer():
+    assert Similarity("weighted").scores(["the house"], ["she never saw the sea"]).tolist() == [[85.5]]
+
+
 def test_scores_are_those_of_the_library():
     similarity = Similarity("partial", Normalisation(case=False, whitespace=False))
     wanted = [fuzz.partial_ratio("Mara", "It is Mara."), fuzz.partial_ratio("Mara", "mara")]

@@ -78,18 +78,35 @@ def test_the_best_twenty_are_those_of_the_scan_and_every_score_is_true(scorer, s
     assert again.recall == found.recall
 
 
-def test_recall_is_near_the_true_one_where_half_of_the_matches_share_no_word(small):
+def half_apart():
+    """A query, and texts of which 40 equal it and 400 are alike letter by letter, with not one word in common."""
     texts, words = salad(2000)
-    query = " ".join(words[:12])
-    texts[200:240] = [query] * 40
-    apart = " ".join(f"{word}q" for word in words[:12])  # alike letter by letter, not one word in common
-    texts[400:800] = [apart] * 400
-    similarity = Similarity("partial")
-    there = len(search([query], texts, similarity, threshold=60))
-    found = search([query], texts, similarity, threshold=60, exact=False)
-    assert there == 440
-    assert len(found) / there < 0.2
-    assert found.recall == pytest.approx(len(found) / there, abs=0.05)
+    texts[200:240] = [" ".join(words[:12])] * 40
+    texts[400:800] = [" ".join(f"{word}q" for word in words[:12])] * 400
+    return " ".join(words[:12]), texts
+
+
+def test_recall_is_near_the_true_one(small, monkeypatch):
+    monkeypatch.setattr(module, "LEAST_RECALL", 0)
+    query, texts = half_apart()
+    found = search([query], texts, Similarity("partial"), threshold=60, exact=False)
+    assert len(search([query], texts, Similarity("partial"), threshold=60)) == 440
+    assert len(found) / 440 < 0.2
+    assert found.recall == pytest.approx(len(found) / 440, abs=0.05)
+
+
+def test_a_shortlist_that_misses_much_is_followed_by_the_exact_search(small):
+    query, texts = half_apart()
+    found = search([query], texts, Similarity("partial"), threshold=60, exact=False)
+    assert (found.exact, found.searched, len(found)) == (True, 2000, 440)
+    running = searching([query], texts, Similarity("partial"), threshold=60, exact=False)
+    next(report for report in running if (report.text, report.total) == ("texts compared", 2000))  # the exact search has begun
+    with pytest.raises(StopIteration) as end:
+        running.throw(Enough())
+    listed = end.value.value
+    assert not listed.exact
+    assert 0 < listed.recall < 0.2
+    assert set(range(200, 240)) <= set(listed.positions.tolist())
 
 
 def test_where_nothing_could_be_chosen_all_are_scored(small):

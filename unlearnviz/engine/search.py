@@ -10,12 +10,13 @@ import numpy as np
 
 from unlearnviz.engine.prepared import PreparedTexts, ready_for
 from unlearnviz.engine.progress import Enough, Progress, drain
-from unlearnviz.engine.scoring import scoring
-from unlearnviz.engine.shortlist import Shortlist, shortlisting
+from unlearnviz.engine.scoring import Scored, scoring
+from unlearnviz.engine.shortlist import shortlisting
 from unlearnviz.engine.similarity import COSTLY, Similarity
 from unlearnviz.errors import BadSetting
 
 INDEXED_FROM = 100_000  # texts: with fewer, scoring all of them takes a second or two
+LEAST_RECALL = 0.8  # a shortlist that finds less of the true matches, by its own measure, is followed by the exact search
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,8 +81,9 @@ def searching(
         similarity: ratio by default, with case and runs of white space ignored.
         threshold: the lowest score that counts, 0 to 100.
         limit: how many matches to return at most, the best ones; None: all.
-        exact: False lets a word index choose whom to score, for the costly scorers and from 100,000 texts in memory on: what it finds has
-            its true score, and `recall` says how much it finds.
+        exact: False allows a shortlist by a word index, for the costly scorers and from 100,000 texts in memory on. What it finds has its
+            true score, and `recall` says how much it finds; where that is less than 0.8, the exact search follows, and where Stop ends
+            this, the matches of the shortlist are returned.
 
     Raises:
         BadSetting: no query, a threshold outside 0 to 100, or a limit below 0.
@@ -91,49 +93,69 @@ def searching(
     _check(queries, texts, threshold, limit)
     asked = [similarity.normalisation(query) for query in queries]
     total = len(texts) if isinstance(texts, Sized) else getattr(texts, "total", None)  # TextFile knows it without reading
-    best, nearest = [np.empty(0, dtype=np.float32)], [np.empty(0, dtype=np.int64)]
-    shortlist: Shortlist | None = None
-    searched, stopped = 0, False
+    scores = _Scores()
+    listed: Matches | None = None
     try:
-        source, normal, shortlist = yield from _to_score(asked, texts, similarity, exact=exact)
-        for scored in scoring(asked, source, similarity, normal=normal):
-            best.append(scored.best)
-            nearest.append(scored.nearest)
-            searched += len(scored.best)
-            yield Progress(searched, total if shortlist is None else len(shortlist.places), "texts compared")
+        if not exact and similarity.scorer in COSTLY and isinstance(texts, Sequence) and len(texts) >= INDEXED_FROM:
+            listed, enough = yield from _shortlisted(asked, texts, similarity, threshold, limit)
+            if listed is not None and enough:
+                return listed
+        ready = ready_for(similarity, texts)
+        yield from scores.adding(scoring(asked, texts if ready is None else ready.normal, similarity, normal=ready is not None), total)
     except Enough:
-        stopped = True
-    scores = np.concatenate(best)
-    places = np.arange(searched) if shortlist is None else shortlist.places[:searched]
-    found = _ranked(places, scores, np.concatenate(nearest), threshold, limit, total)
-    if shortlist is None:
-        return found
-    return replace(found, exact=False, recall=None if stopped else shortlist.recall(scores, threshold))
+        if listed is not None:  # it has the best of all, where the scan has some of the first
+            return listed
+    return scores.matches(np.arange(len(scores.best)), threshold, limit, total)
 
 
-def _to_score(
-    asked: Sequence[str], texts: Iterable[str], similarity: Similarity, *, exact: bool
-) -> Generator[Progress, None, tuple[Iterable[str], bool, Shortlist | None]]:
-    """The texts to score, whether they are normalised already, and the shortlist where one was made of them."""
-    ready = ready_for(similarity, texts)
-    if exact or similarity.scorer not in COSTLY or not isinstance(texts, Sequence) or len(texts) < INDEXED_FROM:
-        return texts if ready is None else ready.normal, ready is not None, None
-    ready = ready or (yield from PreparedTexts.preparing(texts, similarity))
-    shortlist = yield from shortlisting(asked, ready)
-    chosen = ready.normal if shortlist is None else [ready.normal[place] for place in shortlist.places.tolist()]
-    return chosen, True, shortlist
+def _shortlisted(
+    asked: Sequence[str], texts: Sequence[str], similarity: Similarity, threshold: float, limit: int | None
+) -> Generator[Progress, None, tuple[Matches | None, bool]]:
+    """Matches on a word index's shortlist, and whether they are enough, also because of Stop; None where there is no shortlist."""
+    scores, places, recall = _Scores(), np.empty(0, dtype=np.int64), None
+    try:
+        ready = ready_for(similarity, texts) or (yield from PreparedTexts.preparing(texts, similarity))
+        shortlist = yield from shortlisting(asked, ready)
+        if shortlist is None:
+            return None, False
+        places = shortlist.places
+        chosen = [ready.normal[place] for place in places.tolist()]
+        yield from scores.adding(scoring(asked, chosen, similarity, normal=True), len(chosen))
+        recall = shortlist.recall(scores.best, threshold)
+        enough = recall is None or recall >= LEAST_RECALL
+    except Enough:
+        enough = True
+    found = scores.matches(places[: len(scores.best)], threshold, limit, len(texts))
+    return replace(found, exact=False, recall=recall), enough
 
 
-def _ranked(
-    places: np.ndarray, best: np.ndarray, nearest: np.ndarray, threshold: float, limit: int | None, total: int | None
-) -> Matches:
-    """Matches from the texts searched: the place, the best score and the nearest query of each."""
-    if limit is not None and 0 < limit < len(best):  # to sort them all would take longer than the search
-        threshold = max(threshold, float(np.partition(best, len(best) - limit)[len(best) - limit]))
-    above = np.flatnonzero(best >= threshold)
-    order = above[np.argsort(-best[above], kind="stable")][:limit]
-    counts = np.bincount(best.astype(np.uint8), minlength=101)
-    return Matches(places[order], best[order], nearest[order], counts, len(best), total)
+class _Scores:
+    """Best score and nearest query of the texts scored so far, each of shape (texts,)."""
+
+    def __init__(self) -> None:
+        self._chunks = [Scored(np.empty(0, dtype=np.float32), np.empty(0, dtype=np.int64))]
+        self._done = 0
+
+    @property
+    def best(self) -> np.ndarray:
+        return np.concatenate([chunk.best for chunk in self._chunks])
+
+    def adding(self, chunks: Iterable[Scored], total: int | None) -> Generator[Progress, None, None]:
+        """Chunks as they come, each reported."""
+        for chunk in chunks:
+            self._chunks.append(chunk)
+            self._done += len(chunk.best)
+            yield Progress(self._done, total, "texts compared")
+
+    def matches(self, places: np.ndarray, threshold: float, limit: int | None, total: int | None) -> Matches:
+        """Those at least `threshold` alike, best first; `places` are those of the texts scored."""
+        best, nearest = self.best, np.concatenate([chunk.nearest for chunk in self._chunks])
+        if limit is not None and 0 < limit < len(best):  # to sort them all would take longer than the search
+            threshold = max(threshold, float(np.partition(best, len(best) - limit)[len(best) - limit]))
+        above = np.flatnonzero(best >= threshold)
+        order = above[np.argsort(-best[above], kind="stable")][:limit]
+        counts = np.bincount(best.astype(np.uint8), minlength=101)
+        return Matches(places[order], best[order], nearest[order], counts, len(best), total)
 
 
 def _check(queries: Sequence[str], texts: Iterable[str], threshold: float, limit: int | None) -> None:
