@@ -21,6 +21,7 @@ from unlearnviz.engine.probes.probe import Probe
 from unlearnviz.engine.progress import Progress
 from unlearnviz.errors import BadForgetSet, BadSelection, UnknownName
 from unlearnviz.views import readouts as module
+from unlearnviz.views.panels.timeline import Timeline
 from unlearnviz.views.state import SessionState
 
 STEP = GradientAscent()
@@ -182,6 +183,14 @@ def test_a_run_ends_where_the_method_has_nothing_left_to_do_and_says_why():
     state.undo()
     state.step(IterativeUnlearning(budget=2))
     assert state.picture.sentence.startswith("Done with step 3.")
+
+
+def test_the_timeline_says_where_and_why_a_run_ended(shown):
+    panel, state = shown(Timeline, pick="mara-okafor-0")
+    state.run(20, IterativeUnlearning(budget=2))
+    assert panel.slider.words.endswith("the budget of 2 texts is spent. Marked: reached.")
+    state.run(20, GradientAscent(update_norm=8.0))
+    assert panel.slider.words.endswith("to forget 1 text. Marked: overshoot.")
 
 
 # -- one at a time ----------------------------------------------------------------------------------------------------

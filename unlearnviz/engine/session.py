@@ -133,7 +133,8 @@ class Session(Moving):
     ) -> tuple[StepRecord, ...]:
         """Take several steps, measuring perplexity after each; stop where it hurts.
 
-        A retain perplexity above `stop_at` times that of the start ends the run; that step stays, marked "overshoot".
+        A retain perplexity above `stop_at` times that of the start ends the run; that step stays, marked "overshoot". So does
+        a step that reaches its method's stop rule, marked "reached".
         """
         return drain(self.running(steps, method, where, stop_at=stop_at))
 
