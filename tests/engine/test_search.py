@@ -60,10 +60,22 @@ def test_one_text_and_none():
 @pytest.mark.parametrize(
     "queries, settings, sentence",
     [
-        (["a"], {"threshold": 140}, "search(threshold=140) is out of range; allowed is at least 0 and at most 100."),
-        (["a"], {"threshold": -1}, "search(threshold=-1) is out of range; allowed is at least 0 and at most 100."),
-        (["a"], {"threshold": float("nan")}, "search(threshold=nan) is out of range; allowed is at least 0 and at most 100."),
-        (["a"], {"limit": -1}, "search(limit=-1) is out of range; allowed is at least 0, or None for all matches."),
+        (["a"], {"threshold": 140}, "search(threshold=140) is not a number from 0 to 100."),
+        (["a"], {"threshold": -1}, "search(threshold=-1) is not a number from 0 to 100."),
+        (["a"], {"threshold": float("nan")}, "search(threshold=nan) is not a number from 0 to 100."),
+        (["a"], {"threshold": "60"}, "search(threshold='60') is not a number from 0 to 100."),
+        (["a"], {"threshold": True}, "search(threshold=True) is not a number from 0 to 100."),
+        (
+            ["a"],
+            {"limit": -1},
+            "search(limit=-1) is not a whole number from 0 on; leave it out for all matches.",
+        ),
+        (
+            ["a"],
+            {"limit": 2.5},
+            "search(limit=2.5) is not a whole number from 0 on; leave it out for all matches.",
+        ),
+        (["a", None], {}, "Text 1 is null; a search takes plain texts only."),
         (
             "Mara",
             {},
@@ -76,6 +88,17 @@ def test_what_cannot_be_searched_for_is_said(queries, settings, sentence):
     with pytest.raises(UnlearnvizError) as error:
         search(queries, ["a"], **settings)
     assert str(error.value) == sentence
+
+
+def test_what_is_no_text_is_said_with_its_place(monkeypatch):
+    monkeypatch.setattr(scoring, "_FEWEST", 2)
+    for texts in (["a"] * 5 + [7], iter(["a"] * 5 + [7])):
+        with pytest.raises(UnlearnvizError) as error:
+            search(["a"], texts)
+        assert str(error.value) == "Text 5 is a number; a search takes plain texts only."
+    with pytest.raises(UnlearnvizError) as error:
+        search(["a"], "Mara")
+    assert str(error.value) == "A search takes a list of texts to look through and was given one text; put it into a list."
 
 
 def test_an_unknown_scorer_is_refused_with_the_nearest():

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Generator, Iterable, Sequence, Sized
 from dataclasses import dataclass, replace
+from numbers import Integral, Real
 
 import numpy as np
 
 from unlearnviz.engine.prepared import PreparedTexts, ready_for
 from unlearnviz.engine.progress import Enough, Progress, drain
-from unlearnviz.engine.scoring import Scored, scoring
+from unlearnviz.engine.scoring import Scored, normalised, scoring
 from unlearnviz.engine.shortlist import shortlisting
 from unlearnviz.engine.similarity import COSTLY, Similarity
 from unlearnviz.errors import BadSetting
@@ -91,7 +91,7 @@ def searching(
     """
     similarity = similarity or Similarity()
     _check(queries, texts, threshold, limit)
-    asked = [similarity.normalisation(query) for query in queries]
+    asked = normalised(queries, similarity)
     total = len(texts) if isinstance(texts, Sized) else getattr(texts, "total", None)  # TextFile knows it without reading
     scores = _Scores()
     listed: Matches | None = None
@@ -164,7 +164,7 @@ def _check(queries: Sequence[str], texts: Iterable[str], threshold: float, limit
         raise BadSetting(f"A search takes a list of texts to look for and was given {given}; put at least one text into a list.")
     if isinstance(texts, str):
         raise BadSetting("A search takes a list of texts to look through and was given one text; put it into a list.")
-    if isinstance(threshold, bool) or not math.isfinite(threshold) or not 0 <= threshold <= 100:
-        raise BadSetting(f"search(threshold={threshold!r}) is out of range; allowed is at least 0 and at most 100.")
-    if limit is not None and limit < 0:
-        raise BadSetting(f"search(limit={limit!r}) is out of range; allowed is at least 0, or None for all matches.")
+    if isinstance(threshold, bool) or not isinstance(threshold, Real) or not 0 <= threshold <= 100:  # nan is not either
+        raise BadSetting(f"search(threshold={threshold!r}) is not a number from 0 to 100.")
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, Integral) or limit < 0):
+        raise BadSetting(f"search(limit={limit!r}) is not a whole number from 0 on; leave it out for all matches.")
