@@ -32,19 +32,21 @@ TAKEN = "taken"  # name of the tensor in which a commit keeps what was taken
 
 @dataclass(frozen=True, kw_only=True)
 class IterativeUnlearning(UpdatingMethod):
-    """Ask the model what it still knows, unlearn that, and ask again: each round scores, takes `take` texts, updates once, measures.
+    """Ask the model what it still knows, unlearn that, and ask again.
 
-    "loss" takes the texts with the lowest mean token loss. "influence" takes those whose gradient has the largest inner product with
-    that of the mean loss of all forget texts, over the parameters that the step may change: the texts that hold them there (TracIn
-    at one checkpoint, Pruthi et al. 2020). Both are asked of the model as it is in that round, and ties go to the text that comes first.
+    Each round scores the candidates, takes `take` of them, climbs their mean token loss by one update, and measures. "loss" takes
+    the texts with the lowest mean token loss. "influence" takes those whose gradient has the largest inner product with that of
+    the mean loss of all forget texts, over the parameters that the step may change: the texts that hold them there (TracIn at
+    one checkpoint, Pruthi et al. 2020). Both are asked of the model as it is in that round; ties go to the text that comes first.
 
-    No text is taken twice before all were taken once. What was taken is part of the commit: the next step of the same method, settings
-    and selection goes on from there, on the path that it stands on; with other settings it begins anew.
+    No text is taken twice before all were taken once. What was taken is part of the commit: the next step of the same method,
+    settings and selection goes on from there, on the path that it stands on; with other settings it begins anew.
 
-    It ends by a rule, looked at before every step and after every round. "never-seen loss": the forget texts surprise the model at least as much as
-    texts that it never saw. "extraction": of the forget facts at most `extraction_below` percent are recited. "budget": `budget`
-    texts were taken, or each candidate once where it is empty. A `budget` holds beside the other rules too; without it they go on
-    until they are reached. That a rule is reached once does not mean that the texts stay forgotten: the trajectory shows it.
+    It ends by a rule, looked at before every step and after every round. "never-seen loss": the forget texts surprise the model
+    at least as much as texts that it never saw. "extraction": of the forget facts at most `extraction_below` percent are recited.
+    "budget": `budget` texts were taken, or each candidate once where it is empty. A `budget` holds beside the other rules too;
+    without it they go on until they are reached. That a rule is reached once does not mean that the texts stay forgotten: the
+    trajectory shows what came before.
     """
 
     source = "Zagardo 2024, arXiv 2406.09391, iterative removal (reconstruction; the paper gives neither score nor stop rule)"
