@@ -1,9 +1,15 @@
 """Neighbours: searches among a million texts, against one plain call of rapidfuzz; what a shortlist misses; memory."""
 
+import itertools
+import random
 import statistics
+import tempfile
+import time
 from unittest import mock
 
 import numpy as np
+import pyarrow
+from pyarrow import parquet
 from rapidfuzz import fuzz, process
 
 from tests.benchmarks.processes import fresh
@@ -13,13 +19,14 @@ from unlearnviz.engine import search as searches
 from unlearnviz.engine.prepared import PreparedTexts
 from unlearnviz.engine.search import search
 from unlearnviz.engine.similarity import Similarity
+from unlearnviz.engine.text_file import TextFile
 
 MILLION, TENTH, SHORT = 1_000_000, 100_000, 2_000
 WORDS, PER_TEXT, COPIES = 30_000, 16, 100
 MEMORY = """
 import json, sys
 from tests.benchmarks.suites.neighbours import memory
-print(json.dumps(memory(int(sys.argv[1]))))
+print(json.dumps(memory(int(sys.argv[1]), sys.argv[2])))
 """
 
 
@@ -36,9 +43,14 @@ def measure(plan):
         ):
             some = ready if count == million else PreparedTexts(texts[:count])
             yield from _shortlisted(query, asked, some, scorer, function, aim, plan)
-    found = fresh(MEMORY, str(million))
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/texts.parquet"
+        parquet.write_table(pyarrow.table({"text": texts}), path)
+        found = fresh(MEMORY, str(million), path)
     base = f"the texts: {found['texts']:.0f} MB"
     yield Row("neighbours", f"memory of {million:,} texts with all that searches need", found["ratio"], "x", base, at_most=3)
+    yield Row("neighbours", f"memory that a search of a Parquet file of {million:,} texts adds", found["file"], "MB", base)
+    yield Row("neighbours", f"ratio, a Parquet file of {million:,} texts", found["seconds"], "s")
 
 
 def _exact(query, texts, ready, plan):
@@ -53,8 +65,8 @@ def _exact(query, texts, ready, plan):
         "list": lambda: search([query], texts, threshold=60),
         "preparing": lambda: PreparedTexts(texts),
     }
-    seconds = take_turns({name: variants[name] for name in ("ours", "plain")}, plan.times(9))
-    once = take_turns({name: variants[name] for name in ("list", "preparing")}, plan.times(3))
+    seconds = take_turns({name: variants[name] for name in ("ours", "plain")}, plan.times(9), warm_up=plan.effort)
+    once = take_turns({name: variants[name] for name in ("list", "preparing")}, plan.times(3), warm_up=plan.effort)
     many = f"{len(texts):,} texts"
     base = f"one cdist call over texts normalised before: {milliseconds(seconds['plain']):.0f} ms"
     yield Row("neighbours", f"ratio, {many}, all from 60 on", ratio(seconds, "ours", "plain"), "x", base, at_most=0.65)
@@ -76,12 +88,12 @@ def _shortlisted(query, asked, ready, scorer, function, aim, plan):
         return process.cdist(asked, ready.normal, scorer=function, dtype=np.float32)
 
     first = take_turns({"first": shortlisted}, 1, warm_up=0)["first"][0]
-    seconds = take_turns({"ours": shortlisted, "plain": plain}, plan.times(5))
+    seconds = take_turns({"ours": shortlisted, "plain": plain}, plan.times(5), warm_up=plan.effort)
     scan, ours = milliseconds(seconds["plain"]), milliseconds(seconds["ours"])
     base = f"the scan, one cdist call: {scan:.0f} ms; ours {ours:.0f} ms, the first time {1000 * first:.0f} ms"
     faster = statistics.median(one / other for one, other in zip(seconds["plain"], seconds["ours"], strict=True))
     yield Row("neighbours", f"{what}: times faster than the scan", faster, "x", base, at_least=aim)
-    two = milliseconds(take_turns({"exact": lambda: search([query], ready, similarity)}, 1)["exact"])
+    two = milliseconds(take_turns({"exact": lambda: search([query], ready, similarity)}, 1, warm_up=plan.effort)["exact"])
     yield Row("neighbours", f"{what}: the exact search, on two threads", two, "ms")
     found, scores = shortlisted(), plain()[0]
     best = np.lexsort((np.arange(len(scores)), -scores))[:20]
@@ -89,7 +101,7 @@ def _shortlisted(query, asked, ready, scorer, function, aim, plan):
     yield Row("neighbours", f"{what}: of the best 20 other than the scan's", different, "", at_most=0)
     true = np.flatnonzero(scores >= 60)
     share = float(np.isin(true, found.positions).mean())
-    base = f"{len(true)} texts; said beside the matches: {found.recall:.3f}"
+    base = f"{len(true)} texts; said beside the matches: {'exact' if found.exact else found.recall}"
     yield Row("neighbours", f"{what}: recall of scores from 60 on", share, "", base, at_least=0.8)
 
 
@@ -97,7 +109,8 @@ def world(count, seed=0):
     """A text to look for, and `count` others of about 100 letters: made-up words, common ones often, and 100 damaged copies of the text."""
     draw = np.random.default_rng(seed)
     letters = "abcdefghijklmnopqrstuvwxyz"
-    words = ["".join(letters[k] for k in draw.integers(0, 26, size)) for size in draw.integers(2, 11, WORDS)]
+    spell = random.Random(seed)
+    words = ["".join(spell.choices(letters, k=spell.randint(2, 10))) for _ in range(WORDS)]
     often = 1 / np.arange(1, WORDS + 1) ** 0.9  # about as in running text
     texts = []
     while len(texts) <= count:
@@ -112,9 +125,15 @@ def world(count, seed=0):
     return query, texts
 
 
-def memory(count):
+def memory(count, path):
     """Run in a process of its own: what texts, their normalised form, index and searches take at most, against the texts alone."""
-    world(SHORT)  # what the making of texts leaves behind is no part of them
+    query, texts = world(SHORT)  # what the making of texts and the reading of files leave behind is no part of them
+    search([query], itertools.islice(TextFile(path), SHORT))
+    del texts
+    with Peak() as streaming:
+        began = time.perf_counter()
+        search([query], TextFile(path), threshold=60)
+        seconds = time.perf_counter() - began
     with Peak() as making:
         query, texts = world(count)
     with Peak() as searching, mock.patch.object(searches, "INDEXED_FROM", 1):
@@ -122,4 +141,9 @@ def memory(count):
         search([query], ready, threshold=60)
         search([query], ready, Similarity("token set"), threshold=60, exact=False)
     size = making.after - making.before
-    return {"texts": size / 1e6, "ratio": (searching.highest - making.before) / size}
+    return {
+        "texts": size / 1e6,
+        "ratio": (searching.highest - making.before) / size,
+        "file": (streaming.highest - streaming.before) / 1e6,
+        "seconds": seconds,
+    }
