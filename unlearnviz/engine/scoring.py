@@ -17,8 +17,8 @@ from unlearnviz.engine.similarity import Similarity
 from unlearnviz.errors import BadCorpus
 
 THREADS = 2
-_FEWEST, _MOST = 64, 65_536  # texts of a chunk: the first ones are small, in case that texts are huge
-_CELLS = 1 << 22  # scores of a chunk, over all queries: 16 MB
+_FEWEST, _MOST = 64, 16_384  # texts of a chunk: the first ones are small, in case that texts are huge
+_CELLS = 1 << 20  # scores of a chunk, over all queries: 4 MB
 _SECONDS = 0.05  # that a chunk shall take: Stop waits for the chunks that have begun
 
 

@@ -17,7 +17,7 @@ _MAGIC = {b"PAR1": "Parquet", b"ARRO": "Arrow"}  # what the files begin with; an
 class TextFile:
     """One text a row of a column of a Parquet or Arrow file (also an Arrow stream); a row without a text counts as an empty one.
 
-    Reading begins anew with each iteration. A few thousand texts are in memory at a time, and of an Arrow file one of its batches.
+    Reading begins anew with each iteration. Some ten thousand texts are in memory at a time, and of an Arrow file one of its batches.
 
     Attributes:
         path: the file as it was given.
