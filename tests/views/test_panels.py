@@ -18,6 +18,7 @@ from unlearnviz.views.panels.drift import Drift
 from unlearnviz.views.panels.forget_set import ForgetSet
 from unlearnviz.views.panels.influence import Influence
 from unlearnviz.views.panels.layers import Layers
+from unlearnviz.views.panels.leak import Leak
 from unlearnviz.views.panels.neighbours import Neighbours
 from unlearnviz.views.panels.perplexity import PerplexityPanel
 from unlearnviz.views.panels.preview import Preview
@@ -31,7 +32,7 @@ STEP = GradientAscent()
 
 
 def test_the_panels_in_reading_order():
-    order = [ForgetSet, Neighbours, Steering, Preview, Timeline, PerplexityPanel, Drift, Sayings, Layers, Closer, Influence, Push]
+    order = [ForgetSet, Neighbours, Steering, Preview, Timeline, PerplexityPanel, Leak, Drift, Sayings, Layers, Closer, Influence, Push]
     assert all_panels() == order
     assert all(cls.title for cls in order)
 
@@ -54,13 +55,13 @@ def test_forget_set_lists_what_is_picked_with_its_perplexity_and_what_could_be(s
 def test_forget_set_searches_by_words_and_person(shown):
     panel, _ = shown(ForgetSet)
     panel.search.value = "BAKER"
-    assert panel.results.rows == []  # Mara Okafor, the only baker, is picked
+    assert panel.results.count == 0  # Mara Okafor, the only baker, is picked
     panel.search.value = "accra diver"
-    assert [row["subject"] for row in panel.results.rows] == ["Tom Lindqvist"]
+    assert [row["id"] for row in panel.results.rows] == ["tom-lindqvist-3"]
     panel.search.value = ""
     assert panel.whole.disabled
     panel.person.value = "Ines Duarte"
-    assert {row["subject"] for row in panel.results.rows} == {"Ines Duarte"}
+    assert [row["id"] for row in panel.results.rows] == [f"ines-duarte-{k}" for k in range(4)]
     panel.whole.click()
     assert panel.count.text == "4 texts to forget about Ines Duarte."
 
@@ -120,43 +121,6 @@ def test_nothing_can_be_picked_while_work_runs(shown):
     assert [panel.picked.disabled, panel.results.disabled, panel.add.disabled, panel.whole.disabled] == [True] * 4
     state.lasting = ""
     assert [panel.picked.disabled, panel.results.disabled, panel.add.disabled, panel.whole.disabled] == [False] * 4
-
-
-# -- Neighbours -------------------------------------------------------------------------------------------------------
-
-
-def test_neighbours_above_the_threshold_are_listed_and_added(shown):
-    panel, state = shown(Neighbours)
-    groups = dict(state.session.groups)
-    panel.threshold.value = 0
-    assert len(panel.list.rows) == 20
-    scores = [int(row["badge"]) for row in panel.list.rows]
-    assert scores == sorted(scores, reverse=True)
-    panel.threshold.value = scores[0]
-    few = [row["id"] for row in panel.list.rows]
-    assert 0 < len(few) < 20
-    assert panel.sentence.text.startswith(f"{len(few)} taught text")
-    assert "  " not in panel.sentence.text
-    assert dict(state.session.groups) == groups
-    panel.all.click()
-    assert {each.id for each in state.session.forget} == {*few, *(each.id for each in groups["forget"])}
-    panel.threshold.value = 100
-    nearest = f"{panel._found[0].score:.0f}"
-    assert panel.sentence.text.startswith(f"No taught text is this similar; the nearest has {nearest}.")
-    assert panel.all.disabled
-
-
-def test_neighbours_of_texts_without_subjects_speak_of_no_people(shown):
-    texts = Corpus(
-        [
-            Passage(id=f"p{k}", text=f"The {word} stands by the door.", split="train")
-            for k, word in enumerate(["cat", "bat", "dog", "cow"])
-        ]
-    )
-    panel, _ = shown(Neighbours, texts=texts, pick="p0")
-    assert panel.sentence.text == "3 taught texts look like a picked one. The measured neighbours are always the 20 nearest."
-    panel.threshold.value = 95
-    assert panel.sentence.text.startswith("1 taught text looks like a picked one.")
 
 
 # -- Steering ---------------------------------------------------------------------------------------------------------

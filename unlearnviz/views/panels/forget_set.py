@@ -10,13 +10,13 @@ import ipywidgets as widgets
 from unlearnviz.engine.narration import number
 from unlearnviz.views.controls import button
 from unlearnviz.views.panels.panel import Panel
-from unlearnviz.views.passages import PassageList
+from unlearnviz.views.passages import PassageList, Row, Rows
 from unlearnviz.views.sentence import Sentence
 
 if TYPE_CHECKING:
+    from unlearnviz.engine.corpus import Passage
     from unlearnviz.views.picture import Picture
 
-SHOWN = 40  # search results in the page at once
 EVERYONE = "everyone"
 
 
@@ -89,7 +89,6 @@ class ForgetSet(Panel):
             {
                 "id": p.id,
                 "text": p.text,
-                "subject": p.subject,
                 "badge": number(per_text[p.id]) if p.id in per_text else "",
                 "picked": True,
             }
@@ -125,12 +124,8 @@ class ForgetSet(Panel):
             and self.person.value in (EVERYONE, p.subject)
             and all(word in f"{p.text} {p.subject}".lower() for word in words)
         ]
-        self.found.value = f"{len(matching)} other taught texts" + (
-            f", the first {SHOWN} shown" if len(matching) > SHOWN else ""
-        )
-        self.results.rows = [
-            {"id": p.id, "text": p.text, "subject": p.subject, "badge": "", "picked": False} for p in matching[:SHOWN]
-        ]
+        self.found.value = f"{len(matching)} other taught texts"
+        self.results.rows = Rows(matching, _row)
         self.whole.disabled = self.person.value == EVERYONE or bool(self.state.lasting)
 
     def _toggle(self, passage: str) -> None:
@@ -149,3 +144,7 @@ class ForgetSet(Panel):
         """Nothing can be picked while work runs."""
         self.picked.disabled = self.results.disabled = self.add.disabled = not idle
         self.whole.disabled = not idle or self.person.value == EVERYONE
+
+
+def _row(passage: Passage) -> Row:
+    return {"id": passage.id, "text": passage.text, "picked": False}
