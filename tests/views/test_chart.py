@@ -116,6 +116,17 @@ def test_a_listener_that_fails_is_said_on_the_page_and_the_others_still_hear():
     assert len(heard) == 1
 
 
+def test_what_was_drawn_around_reaches_python_as_customdata():
+    chart, heard = Chart(summary="s"), []
+    chart.on_select(lambda _: 1 / 0)
+    chart.on_select(heard.append)
+    chart._handle_custom_msg({"kind": "select", "points": ["a", ["b", 2]]}, [])
+    chart._handle_custom_msg({"kind": "select", "points": []}, [])
+    chart._handle_custom_msg({"kind": "select", "points": None}, [])
+    assert heard == [["a", ["b", 2]], []]
+    assert chart.notice.startswith("This click could not be followed: ZeroDivisionError")
+
+
 @pytest.mark.parametrize("message", [None, [], "plotly", {}, {"kind": "other"}])
 def test_other_messages_are_ignored(message):
     chart = Chart(summary="s")

@@ -220,9 +220,9 @@ def test_stopped_it_shows_what_is_done_and_says_how_much():
 
 def test_a_removal_has_its_own_settings_and_shows_its_residual(opened):
     panel, state = opened()
-    assert panel.removal.widget.layout.display == "none"
+    assert (panel.removal_settings.layout.display, panel.removal_settings.children) == ("none", ())
     panel.score.value = REMOVAL
-    assert panel.removal.widget.layout.display == ""
+    assert panel.removal_settings.layout.display == ""
     panel.removal.by_name["where"].value = "block 1"
     panel.removal.by_name["damping"].value = "0.5"
     panel.request.measure.click()

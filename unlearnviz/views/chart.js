@@ -64,6 +64,8 @@ function clicked(points) {
   };
 }
 
+const around = (points) => points.map(({ customdata }) => JSON.parse(JSON.stringify(customdata ?? null)));
+
 function render({ model, el }) {
   const over = new AbortController();
   const { signal } = over;
@@ -115,7 +117,7 @@ function render({ model, el }) {
       Object.assign(layout, { width, autosize: false, uirevision: layout.uirevision ?? "kept" });
       plot.style.minHeight = `${layout.height}px`;
       await plotly.react(plot, data, layout, CONFIG);
-      if (!known) plot.on("plotly_click", ({ points }) => answer(clicked(points)));
+      if (!known) listen();
     } else {
       plotly.purge(plot);
       plot.style.minHeight = "";
@@ -128,6 +130,12 @@ function render({ model, el }) {
     model.set("drawn", revision);
     model.set("draw_milliseconds", took);
     model.save_changes();
+  }
+
+  function listen() {
+    plot.on("plotly_click", ({ points }) => answer(clicked(points)));
+    plot.on("plotly_selected", (event) => event && model.send({ kind: "select", points: around(event.points) })); // none: a mere click
+    plot.on("plotly_deselect", () => model.send({ kind: "select", points: [] }));
   }
 
   function answer(click) {

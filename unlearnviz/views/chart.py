@@ -5,7 +5,8 @@ What travels, and when:
 - the figure, as the synced trait `spec` (so a reloaded page and Voila draw the present state), its arrays as binary;
 - the figure's template, as a trait of its own, because it is the same for every figure and then not sent again;
 - plotly.js itself, once per page: the first chart asks with the message `{"kind": "plotly"}` (chart_plotly.js);
-- a click, as `{"kind": "click", ...}` with plain values; and `drawn`, the revision that the page shows.
+- a click, as `{"kind": "click", ...}` with plain values; what was drawn around, as `{"kind": "select", "points": [...]}`; and `drawn`,
+  the revision that the page shows.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import base64
 import math
 import uuid
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -62,6 +64,7 @@ class Chart(anywidget.AnyWidget):
     def __init__(self, figure: go.Figure | None = None, *, summary: str, **traits: Any) -> None:
         self._figure: go.Figure | None = None
         self._clicked: list[Callable[[Click], object]] = []
+        self._selected: list[Callable[[list[Any]], object]] = []
         super().__init__(summary=summary, **traits)
         self.on_msg(self._on_page)
         if figure is not None:
@@ -104,6 +107,13 @@ class Chart(anywidget.AnyWidget):
 
         return unsubscribe
 
+    def on_select(self, callback: Callable[[list[Any]], object]) -> None:
+        """Call `callback` with the `customdata` of the points that somebody drew around; [] where the selection was ended.
+
+        The figure says how: its layout has the `dragmode` "lasso" or "select".
+        """
+        self._selected.append(callback)
+
     def _on_page(self, _widget: object, content: object, _buffers: object) -> None:
         """Answer the page: it asks for plotly.js, or tells of a click."""
         if not isinstance(content, Mapping):
@@ -114,13 +124,19 @@ class Chart(anywidget.AnyWidget):
         elif content.get("kind") == "click":
             keys = ("curve", "name", "point", "x", "y", "z", "text", "customdata")
             self._tell({key: content.get(key) for key in keys})
+        elif content.get("kind") == "select" and isinstance(content.get("points"), list):
+            self._give(self._selected, content["points"])
 
     def _tell(self, click: Click) -> None:
-        """Give a click to every listener; one that fails is shown in the page and does not keep it from the others."""
+        """Give a click to every listener."""
+        self._give(self._clicked, click)
+
+    def _give(self, listeners: Sequence[Callable[[Any], object]], news: Any) -> None:
+        """One that fails is shown in the page and does not keep it from the others."""
         self.notice = ""
-        for callback in tuple(self._clicked):
+        for callback in tuple(listeners):
             try:
-                callback(dict(click))
+                callback(copy(news))
             except Exception as error:
                 self.notice = f"This click could not be followed: {type(error).__name__}: {error}"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -60,6 +60,23 @@ class Picture:
     def now(self, label: str) -> Reading | None:
         """The reading at the head, or None."""
         return self.readings.get(label, {}).get(self.step)
+
+    def latest(self, label: str, *, picked: bool = False, fits: Callable[[Reading], bool] | None = None) -> Reading | None:
+        """The last reading on the way to the head; its `step` tells where it was taken.
+
+        Args:
+            picked: only one that was taken on the present forget set.
+            fits: only one for which this is true.
+        """
+        asked = tuple(passage.id for passage in self.forget)
+        readings = self.readings.get(label, {})
+        for step in reversed(self.path[: self.path.index(self.step) + 1]):
+            reading = readings.get(step)
+            if reading is None or (picked and reading.passages.get("forget") != asked):
+                continue
+            if fits is None or fits(reading):
+                return reading
+        return None
 
     def before(self, label: str) -> Reading | None:
         """The reading at the head's parent, or None."""

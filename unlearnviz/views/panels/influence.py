@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
@@ -61,15 +62,11 @@ class Influence(Panel):
             value=False, description="draw all texts", indent=False, layout={"width": "150px"}
         )
         self.score = widgets.Dropdown(description="what counts", options=(*SCORES, REMOVAL), value=SCORES[0], **drop)
-        self.removal = Controls(Removal)
-        self.removal.widget.layout.display = "none"
+        self.removal_settings = widgets.VBox(layout={"display": "none"})  # filled when a removal is first asked for
         self.meaning = widgets.HTML()
         self.map = Chart(None, summary="")
         self.map.on_click(self._clicked)
-        self.text = Sentence()
-        self.group = widgets.Dropdown(description="part", options=[("the whole model", "")], value="", **drop)
-        self.tokens = TokenText(label="influence of each token", unit="nats per token and rate")
-        self.detail = widgets.VBox([self.text, self.group, self.tokens], layout={"display": "none"})
+        self.detail = widgets.VBox(layout={"display": "none"})  # filled when a row is first clicked
         self._passage = ""
         self._rows: dict[str, str] = {}
         self._choose()
@@ -77,13 +74,10 @@ class Influence(Panel):
         self.state.live(self.label, live=False)
         self.state.live(TOKENS, live=False)
         self.score.observe(self._scored, "value")
-        for control in self.removal.by_name.values():
-            control.observe(self._set, "value")
         for control in (self.way, self.by, self.everything):
             control.observe(lambda _change: self.show(self.state.picture), "value")
-        self.group.observe(lambda _change: self._show_tokens(self.state.picture), "value")
         row = {"flex_flow": "row wrap", "align_items": "center"}
-        advanced = folded("Advanced", [self.score, self.removal.widget])
+        advanced = folded("Advanced", [self.score, self.removal_settings])
         return [
             self.meaning,
             widgets.HBox([self.request.widget, self.way, self.by, self.everything], layout=row),
@@ -91,6 +85,23 @@ class Influence(Panel):
             self.detail,
             advanced,
         ]
+
+    @cached_property
+    def removal(self) -> Controls:
+        """The settings of a removal, made when they are first asked for."""
+        made = Controls(Removal)
+        for control in made.by_name.values():
+            control.observe(self._set, "value")
+        self.removal_settings.children = (made.widget,)
+        return made
+
+    def _build_detail(self) -> None:
+        drop = {"style": {"description_width": "90px"}, "layout": {"width": "300px"}}
+        self.text = Sentence()
+        self.group = widgets.Dropdown(description="part", options=[("the whole model", "")], value="", **drop)
+        self.tokens = TokenText(label="influence of each token", unit="nats per token and rate")
+        self.group.observe(lambda _change: self._show_tokens(self.state.picture), "value")
+        self.detail.children = (self.text, self.group, self.tokens)
 
     @property
     def label(self) -> str:
@@ -100,7 +111,7 @@ class Influence(Panel):
     def _choose(self) -> None:
         """Have the chosen score measured when asked."""
         self.meaning.value = f"<p class='uv-meaning'>{MEANING[self.score.value]}</p>"
-        self.removal.widget.layout.display = "" if self.score.value == REMOVAL else "none"
+        self.removal_settings.layout.display = "" if self.score.value == REMOVAL else "none"
         if self.score.value == REMOVAL:
             self.state.probe(replace(self.removal.value(), label=self.label))
             return
@@ -125,9 +136,9 @@ class Influence(Panel):
 
     def show(self, picture: Picture) -> None:
         """The reading of this step, or, paler, the last one before it."""
-        step, reading = _latest(picture, self.label)
+        reading = picture.latest(self.label, picked=True)
         self._show_tokens(picture)
-        if reading is None or step is None:
+        if reading is None:
             self.map.update(
                 None,
                 summary=NOT_YET,
@@ -141,10 +152,9 @@ class Influence(Panel):
         unit = "cosine" if self.score.value == "cosine" else reading.unit
         names = row_names(found, passages, everything=self.everything.value)
         self._rows = {html.unescape(name): passage for name, passage in names.items()}  # a click tells what is read
-        figure, sentence = influence_map(
-            found, passages, unit=unit, pale=step != picture.step, everything=self.everything.value
-        )
-        when = "" if step == picture.step else f"Measured at step {step}, you are at step {picture.step}. "
+        pale = reading.step != picture.step
+        figure, sentence = influence_map(found, passages, unit=unit, pale=pale, everything=self.everything.value)
+        when = f"Measured at step {reading.step}, you are at step {picture.step}. " if pale else ""
         self.map.update(
             figure,
             summary=" ".join(each for each in (when + sentence, reading.note, "Click a row to read its text.") if each),
@@ -163,7 +173,9 @@ class Influence(Panel):
         self.detail.layout.display = "" if self._passage else "none"
         if not self._passage:
             return
-        step, reading = _latest(picture, TOKENS, lambda each: each.rows and each.rows[0]["passage"] == self._passage)
+        if not self.detail.children:
+            self._build_detail()
+        reading = picture.latest(TOKENS, picked=True, fits=self._is_of_passage)
         if reading is None:
             self.text.text = f"{self._passage}: its tokens are being measured."
             self.tokens.update([])
@@ -175,10 +187,13 @@ class Influence(Panel):
         whole = sum(value for _, value in rows)
         where = self.group.value or "the whole model"
         self.text.text = (
-            f"{self._passage}, token by token, in {where}, measured at step {step}: orange tokens hold the forget texts in the model, blue ones "
-            f"push them out. Together {signed(whole)}."
+            f"{self._passage}, token by token, in {where}, measured at step {reading.step}: orange tokens hold the forget texts in the model, "
+            f"blue ones push them out. Together {signed(whole)}."
         )
         self.tokens.update([(self._passage, rows)])
+
+    def _is_of_passage(self, reading: Reading) -> bool:
+        return bool(reading.rows) and reading.rows[0]["passage"] == self._passage
 
     def enable(self, *, idle: bool) -> None:
         """Measuring waits for work."""
@@ -188,14 +203,3 @@ class Influence(Panel):
         """Also stop watching the switch."""
         self.request.close()
         super().close()
-
-
-def _latest(picture: Picture, label: str, fits: Any = None) -> tuple[int | None, Reading | None]:
-    """The last reading on the way to the present step that was taken on the present forget set, and its step."""
-    asked = tuple(passage.id for passage in picture.forget)
-    readings = picture.readings.get(label, {})
-    for step in reversed(picture.path[: picture.path.index(picture.step) + 1]):
-        reading = readings.get(step)
-        if reading is not None and reading.passages.get("forget") == asked and (fits is None or fits(reading)):
-            return step, reading
-    return None, None
