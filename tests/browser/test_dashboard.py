@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 expect.set_options(timeout=WAIT)
 
 HOSTILE = "<img src=x onerror=alert(1)>"
-CHARTS = 4
+CHARTS = 5
 OPEN = """
 import json, ipywidgets
 import unlearnviz as uv
@@ -55,6 +55,25 @@ LATENCY = """() => {
   new MutationObserver(() => {
     if (window.uvStop && !window.uvStopped && stop.disabled) window.uvStopped = performance.now();
   }).observe(stop, { attributes: true, attributeFilter: ["disabled"] });
+}"""
+
+
+SLIDE = """async () => {
+  const root = document.querySelector(".uv-neighbours");
+  const slider = root.querySelector("input[type=range]");
+  const took = [];
+  for (const value of [70, 50, 65, 45, 60]) {
+    const began = performance.now();
+    const chart = root.querySelector(".uv-chart");
+    const [drawn, output] = [Number(chart.dataset.drawn), root.querySelector("output").textContent];
+    slider.value = value;
+    slider.dispatchEvent(new Event("input"));
+    const done = () => Number(chart.dataset.drawn) > drawn && root.querySelector("output").textContent !== output &&
+      root.querySelector("li") && ![...root.querySelectorAll("li")].some((each) => each.textContent === "…");
+    while (!done()) await new Promise((resolve) => requestAnimationFrame(resolve));
+    took.push(Math.round(performance.now() - began));
+  }
+  return took;
 }"""
 
 
@@ -155,7 +174,8 @@ def test_everything_is_drawn_after_the_cell(page, tmp_path):
     page.there.until("!JSON.parse(document.querySelector('.said').textContent).busy")
     assert len(page.badges()) == len(page.kernel()["forget"])
     picked = page.panel("Forget set").get_by_role("list", name="Picked to be forgotten")
-    assert picked.evaluate("list => list.scrollHeight <= list.clientHeight")  # five texts are all in view
+    view = picked.locator("xpath=..")
+    assert view.evaluate("view => view.scrollHeight <= view.clientHeight")  # five texts are all in view
     page.shot(tmp_path / "start.png")
     assert fits(page) == []
     assert page.there.axe(".uv-dashboard")[1] == []
@@ -169,7 +189,7 @@ def test_a_step_moves_the_sentence_the_charts_and_the_numbers_of_the_texts(page)
     expect(page.sentence).to_contain_text("\N{RIGHTWARDS ARROW}")
     page.there.until(
         """before => [...document.querySelectorAll('.uv-dashboard .uv-chart')]
-          .every((each, k) => each.dataset.drawn > before[k] || !each.querySelector('.main-svg'))""",  # one may have nothing to draw
+          .every((each, k) => each.dataset.drawn > before[k] || !each.querySelector('.main-svg') || each.closest('.uv-neighbours'))""",
         drawn,
     )
     assert page.badges() != badges
@@ -231,7 +251,7 @@ def test_learn_asks_before_it_drops_the_history(page, tmp_path):
 
 def test_tab_reaches_step_and_enter_presses_it(page):
     before = page.kernel()
-    page.panel("Neighbours").locator("button.jupyter-button").last.focus()
+    page.panel("Neighbours").locator("button.uv-fold").last.focus()
     for _ in range(3):
         page.page.keyboard.press("Tab")
         if page.page.evaluate("document.activeElement.textContent.trim()") == "Step":
@@ -313,7 +333,7 @@ def test_a_text_is_searched_added_and_taken_out_again(page):
     results = panel.get_by_role("list", name="Texts the model was taught")
     text = results.locator(".uv-passage-text").nth(2).text_content()
     panel.get_by_label("Search").fill(text)
-    expect(results.locator("li")).to_have_count(1)
+    expect(results.locator("li").first).to_have_attribute("aria-setsize", "1")
     held = page.after(lambda: panel.get_by_role("button", name=f"Add: {text}").click())
     assert held["forget"][:-1] == before["forget"]
     expect(panel.locator(".uv-picked", has_text=text)).to_have_count(1)
@@ -322,7 +342,8 @@ def test_a_text_is_searched_added_and_taken_out_again(page):
     assert held["forget"] == before["forget"]
     assert held["groups"] == before["groups"]
     panel.get_by_label("Search").fill("")
-    expect(results.locator("li")).to_have_count(40)
+    others = panel.locator(".widget-label").filter(has_text="other taught texts").text_content().split()[0]
+    expect(results.locator("li").first).to_have_attribute("aria-setsize", others)
 
 
 def test_another_person_has_no_twin_and_the_page_says_so(page, tmp_path):
@@ -410,7 +431,7 @@ def test_a_step_is_previewed_and_what_came_of_it_stands_beside(page, tmp_path):
 
 
 def test_folds_are_opened_by_keys_measured_while_open_and_closed_again(page, tmp_path):
-    folds = page.root.locator("button.uv-fold").filter(has_not_text="Advanced")
+    folds = page.root.locator(".uv-panel:not(.uv-neighbours) button.uv-fold").filter(has_not_text="Advanced")
     expect(folds).to_have_count(4)
     expect(page.panel("A closer look").locator(".uv-chart, .uv-tokens")).to_have_count(0)  # folded, nothing is there
     page.after(page.button("Step").click)
@@ -500,17 +521,91 @@ def test_a_mistake_is_one_sentence_and_changes_nothing(page):
     page.type("update norm", "")
 
 
-def test_the_threshold_changes_the_list_and_no_group(page):
+def test_the_threshold_changes_the_list_and_no_group(page, tmp_path, record_property):
     panel, before = page.panel("Neighbours"), page.kernel()
-    said, rows = panel.locator(".uv-sentence").text_content(), panel.locator("li").count()
-    panel.locator("input[type=range]").focus()
-    panel.locator("input[type=range]").press("End")
-    expect(panel.locator(".uv-sentence")).not_to_have_text(said)
-    expect(panel.locator("li")).not_to_have_count(rows)
-    expect(panel.locator("output")).to_contain_text("100 of 100")
-    panel.locator("input[type=range]").press("Home")
-    expect(panel.locator("li")).to_have_count(40)
+    slider, said = panel.locator("input[type=range]"), panel.locator(".uv-chart-summary").first
+    rows = panel.get_by_role("list", name="Fuzzy matches").locator("li")
+    slider.focus()
+    slider.press("End")
+    expect(said).to_contain_text("is this similar; the nearest has")
+    expect(rows).to_have_count(0)
+    expect(panel.locator("output")).to_have_text("100 of 100: 0 texts")
+    slider.press("Home")
+    everyone = str(833 - len(before["forget"]))
+    expect(said).to_contain_text(f"{everyone} of {everyone} other texts score 0 or more")
+    expect(rows.first).to_have_attribute("aria-setsize", everyone)
+    assert rows.count() < 40  # of some hundreds, those in view exist
+    took = page.page.evaluate(SLIDE)
+    record_property("slide_milliseconds", took)
+    print(f"slider to list and histogram: {sorted(took)} ms")
+    slider.press("Home")
+    panel.screenshot(path=str(tmp_path / "neighbours.png"))
+    assert page.there.axe(".uv-neighbours")[1] == []
     assert page.kernel() == before
+
+
+def test_neighbours_are_measured_left_out_added_and_taken_back(page, tmp_path):
+    panel, before = page.panel("Neighbours"), page.kernel()
+    slider = panel.locator("input[type=range]")
+    slider.focus()
+    slider.press("End")
+    for _ in range(3):
+        slider.press("PageDown")
+    rows = panel.get_by_role("list", name="Fuzzy matches").locator("li")
+    expect(panel.locator("mark").first).to_be_visible()
+    panel.get_by_label("Sort by").select_option("what moved")
+    expect(panel.locator(".uv-chart-summary").first).to_contain_text("Not sorted by what moved yet")
+    page.after(panel.get_by_role("button", name="Measure the first").click)
+    expect(rows.first.locator(".uv-note")).to_contain_text("perplexity")
+    panel.screenshot(path=str(tmp_path / "measured.png"))
+    first = panel.locator("button[data-kind=leave]").first
+    first.focus()
+    name = first.get_attribute("data-passage")
+    page.page.keyboard.press("Enter")
+    expect(panel.locator(f"button[data-kind=leave][data-passage='{name}']")).to_have_attribute("aria-pressed", "true")
+    expect(panel.locator(f"button[data-kind=leave][data-passage='{name}']")).to_be_focused()
+    held = page.after(panel.get_by_role("button", name="Add all").click)
+    assert len(held["forget"]) > len(before["forget"])
+    assert name not in held["forget"]
+    held = page.after(page.button("Undo the last pick").click)
+    assert (held["forget"], held["groups"]) == (before["forget"], before["groups"])
+    panel.get_by_label("Sort by").select_option("score")
+
+
+def test_the_map_is_drawn_when_asked_and_drawing_around_texts_offers_them(page, tmp_path):
+    panel, before = page.panel("Neighbours"), page.kernel()
+    panel.get_by_role("button", name="Map of the texts").press("Enter")
+    page.after(panel.get_by_role("button", name="Draw the map").click)
+    drawn = panel.locator(".uv-chart").nth(1)
+    expect(drawn.locator(".uv-chart-summary")).to_contain_text("Mean change of the loss since the start")
+    drawn.scroll_into_view_if_needed()
+    box = drawn.locator(".nsewdrag").bounding_box()
+    corners = [(0.02, 0.02), (0.98, 0.02), (0.98, 0.98), (0.02, 0.98), (0.02, 0.04)]
+    at = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in corners]
+    page.page.mouse.move(*at[0])
+    page.page.mouse.down()
+    for place in at[1:]:
+        page.page.mouse.move(*place, steps=4)
+    page.page.mouse.up()
+    add = panel.get_by_role("button", name="selected to the forget set")
+    expect(add).to_be_visible()
+    assert page.kernel() == {**before, "ends": page.kernel()["ends"]}  # nothing is picked by that alone
+    panel.screenshot(path=str(tmp_path / "map.png"))
+    assert page.there.axe(".uv-neighbours")[1] == []
+    panel.get_by_role("button", name="Map of the texts").press("Enter")
+    expect(add).to_be_hidden()
+
+
+def test_what_leaks_is_measured_when_asked_with_its_definition(page, tmp_path):
+    panel = page.panel("What leaks, and what else was touched")
+    said = panel.locator(".uv-chart-summary")
+    expect(said).to_contain_text("Not measured yet")
+    page.after(panel.get_by_role("button", name="Measure now").click)
+    expect(said).to_contain_text("Of the facts to forget")
+    expect(panel.locator(".uv-sentence")).to_contain_text("Collateral:")
+    panel.screenshot(path=str(tmp_path / "leak.png"))
+    assert page.there.axe(".uv-leak")[1] == []
+    assert fits(page) == []
 
 
 def test_at_twice_the_zoom_the_columns_stack_and_everything_works(page, tmp_path):

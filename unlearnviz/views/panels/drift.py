@@ -19,7 +19,7 @@ class Drift(Panel):
     """Distances in weight space along the path."""
 
     title = "Drift"
-    column, order = 1, 4
+    column, order = 1, 5
 
     def build(self) -> list[widgets.Widget]:
         """One chart."""
