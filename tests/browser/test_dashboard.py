@@ -21,7 +21,9 @@ OPEN = """
 import json, ipywidgets
 import unlearnviz as uv
 from unlearnviz.views import readouts
+from unlearnviz.views.panels import map
 readouts.SLOW = 600  # nothing is on request here, however slow the computer
+map.LIMIT = 150  # few texts are drawn sooner
 session = uv.demo()
 """
 SHOW = """
@@ -431,7 +433,7 @@ def test_a_step_is_previewed_and_what_came_of_it_stands_beside(page, tmp_path):
 
 
 def test_folds_are_opened_by_keys_measured_while_open_and_closed_again(page, tmp_path):
-    folds = page.root.locator(".uv-panel:not(.uv-neighbours) button.uv-fold").filter(has_not_text="Advanced")
+    folds = page.root.locator(".uv-panel:not(.uv-neighbours, .uv-map) button.uv-fold").filter(has_not_text="Advanced")
     expect(folds).to_have_count(4)
     expect(page.panel("A closer look").locator(".uv-chart, .uv-tokens")).to_have_count(0)  # folded, nothing is there
     page.after(page.button("Step").click)
@@ -573,10 +575,11 @@ def test_neighbours_are_measured_left_out_added_and_taken_back(page, tmp_path):
 
 
 def test_the_map_is_drawn_when_asked_and_drawing_around_texts_offers_them(page, tmp_path):
-    panel, before = page.panel("Neighbours"), page.kernel()
-    panel.get_by_role("button", name="Map of the texts").press("Enter")
+    panel, before = page.panel("Map of the texts"), page.kernel()
+    fold = panel.locator("button.uv-fold")
+    fold.press("Enter")
     page.after(panel.get_by_role("button", name="Draw the map").click)
-    drawn = panel.locator(".uv-chart").nth(1)
+    drawn = panel.locator(".uv-chart")
     expect(drawn.locator(".uv-chart-summary")).to_contain_text("Mean change of the loss since the start")
     drawn.scroll_into_view_if_needed()
     box = drawn.locator(".nsewdrag").bounding_box()
@@ -591,8 +594,8 @@ def test_the_map_is_drawn_when_asked_and_drawing_around_texts_offers_them(page, 
     expect(add).to_be_visible()
     assert page.kernel() == {**before, "ends": page.kernel()["ends"]}  # nothing is picked by that alone
     panel.screenshot(path=str(tmp_path / "map.png"))
-    assert page.there.axe(".uv-neighbours")[1] == []
-    panel.get_by_role("button", name="Map of the texts").press("Enter")
+    assert page.there.axe(".uv-map")[1] == []
+    fold.press("Enter")
     expect(add).to_be_hidden()
 
 

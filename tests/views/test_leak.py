@@ -35,7 +35,7 @@ def test_a_point_per_prompt_and_a_mean_per_group():
     start = replace(READING, value=100.0, rows=(row("forget", 100.0),))
     figure, said = leak(READING, start, None, here=2)
     traces = {trace.name: trace for trace in figure.data}
-    assert list(traces) == ["forget", "neighbours", "never seen", "mean", "mean at the start"]
+    assert list(traces) == ["forget", "neighbours", "never seen", "mean", "at the start"]
     assert {name: (traces[name].marker.symbol, traces[name].marker.color) for name in ("forget", "never seen")} == {
         "forget": (SHAPES["forget"], SHADES["forget"]),
         "never seen": (SHAPES["never seen"], SHADES["never seen"]),

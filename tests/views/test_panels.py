@@ -19,6 +19,7 @@ from unlearnviz.views.panels.forget_set import ForgetSet
 from unlearnviz.views.panels.influence import Influence
 from unlearnviz.views.panels.layers import Layers
 from unlearnviz.views.panels.leak import Leak
+from unlearnviz.views.panels.map import Map
 from unlearnviz.views.panels.neighbours import Neighbours
 from unlearnviz.views.panels.perplexity import PerplexityPanel
 from unlearnviz.views.panels.preview import Preview
@@ -32,7 +33,7 @@ STEP = GradientAscent()
 
 
 def test_the_panels_in_reading_order():
-    order = [ForgetSet, Neighbours, Steering, Preview, Timeline, PerplexityPanel, Leak, Drift, Sayings, Layers, Closer, Influence, Push]
+    order = [ForgetSet, Neighbours, Steering, Preview, Timeline, PerplexityPanel, Leak, Drift, Sayings, Layers, Closer, Influence, Map, Push]
     assert all_panels() == order
     assert all(cls.title for cls in order)
 

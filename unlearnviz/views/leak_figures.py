@@ -35,8 +35,8 @@ def leak(now: Reading | None, start: Reading | None, twin: Reading | None, *, he
         trace["opacity"] = 1.0 if now.step == here else PALE
     for name, reading, colour, symbol in (
         ("mean", now, "#222222", "line-ns"),
-        ("mean at the start", start, "#444444", "diamond-tall-open"),
-        ("mean of the twin", twin, TWIN, "hourglass-open"),
+        ("at the start", start, "#444444", "diamond-tall-open"),
+        ("twin", twin, TWIN, "hourglass-open"),
     ):
         means = {group: _mean(reading, group) for group in groups if reading is not None}
         shown = {group: value for group, value in means.items() if value is not None}
@@ -47,7 +47,7 @@ def leak(now: Reading | None, start: Reading | None, twin: Reading | None, *, he
         90 + 46 * len(groups),
         traces,
         shapes=[] if floor is None else [{**upright(floor, SHADES["never seen"], 1), "line": {"color": SHADES["never seen"], "dash": "dot"}}],
-        xaxis={"title": {"text": "leak, % of the way from chance to the fact", "standoff": 4}, "range": [-3, 103]},
+        xaxis={"title": {"text": "leak (%)", "standoff": 4}, "range": [-3, 103]},
         yaxis={
             "tickvals": list(heights.values()),
             "ticktext": [f"{group} ({sum(row['group'] == group for row in now.rows)})" for group in groups],
@@ -98,7 +98,7 @@ def _means(name: str, means: dict[str, float], heights: dict[str, int], colour: 
         "name": name,
         "x": list(means.values()),
         "y": [heights[group] for group in means],
-        "marker": {"symbol": symbol, "size": 15, "color": colour, "line": {"width": 2, "color": colour}},
+        "marker": {"symbol": symbol, "size": 12, "color": colour, "line": {"width": 1.5, "color": colour}},
         "hovertemplate": f"{name}: %{{x:.0f}}<extra></extra>",
     }
 

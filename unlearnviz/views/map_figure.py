@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from unlearnviz.engine.narration import number
 from unlearnviz.engine.probes.probe import Reading
 from unlearnviz.views.figures import Drawn, compose
 from unlearnviz.views.influence_figures import DIVERGING, PALE, signed, snippet
@@ -17,6 +16,7 @@ from unlearnviz.views.plain import plain
 
 GROUPS = {"to forget": "circle", "same person": "diamond", "others": "square", "never seen": "x"}
 SIZES = {"to forget": 12, "same person": 9, "others": 6, "never seen": 7}
+LINES = ({"width": 0.7, "color": "#888888"}, {"width": 1.5, "color": "#222222"})
 GREY = "#BBBBBB"  # not measured
 
 
@@ -45,7 +45,7 @@ def text_map(places: Sequence[Place], reading: Reading, *, step: int | None, her
 
     Args:
         places: the texts.
-        reading: of `TextMap`, which says how much of the truth a plane shows.
+        reading: of `TextMap`; its note says how much of the truth a plane shows.
         step: at which losses were measured; None: nowhere yet.
         here: where we stand; colours of another step are paler.
     """
@@ -72,7 +72,7 @@ def text_map(places: Sequence[Place], reading: Reading, *, step: int | None, her
     }
     bare = {"showticklabels": False, "zeroline": False}
     figure = compose(
-        360,
+        440,
         traces,
         coloraxis=colours,
         dragmode="lasso",
@@ -95,7 +95,7 @@ def _points(group: str, symbol: str, places: Sequence[Place], *, measured: bool,
         "showlegend": shown,
         "x": np.array([place.x for place in places], dtype=np.float32),
         "y": np.array([place.y for place in places], dtype=np.float32),
-        "marker": {"symbol": symbol, "size": SIZES[group], "line": {"width": 1, "color": "#444444"}, **colour},
+        "marker": {"symbol": symbol, "size": SIZES[group], "line": LINES[group == "to forget"], **colour},
         "unselected": {"marker": {"opacity": 0.25}},
         "customdata": [place.passage for place in places],
         "text": [
@@ -120,5 +120,5 @@ def sentence(places: Sequence[Place], reading: Reading, *, step: int | None, her
         )
     else:
         said = "What moved was not measured yet."
-    share = "" if reading.value is None else f" The plane shows {number(reading.value)} % of how the model tells them apart."
-    return f"{said}{share} Draw around texts to select them; the list above has the same texts for the keyboard."
+    draw = "Draw around texts to select them; by keyboard, sort the list of neighbours by what moved."
+    return " ".join(each for each in (said, reading.note, draw) if each)

@@ -29,6 +29,7 @@ class PassagePerplexity(Probe):
     unit = "perplexity"
     direction = "lower = better remembered"
     cost: ClassVar[Literal["cheap", "slow"]] = "slow"
+    beside = ("start",)
 
     passages: tuple[str, ...] = setting((), help="Ids of the texts; none: all taught texts.")
 

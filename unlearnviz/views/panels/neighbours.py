@@ -21,7 +21,6 @@ from unlearnviz.views.neighbour_figures import histogram
 from unlearnviz.views.panels.panel import Panel
 from unlearnviz.views.passages import PassageList
 from unlearnviz.views.slider import Slider
-from unlearnviz.views.text_map import MapOfTexts
 
 if TYPE_CHECKING:
     from unlearnviz.engine.search import Matches
@@ -54,14 +53,13 @@ class Neighbours(Panel):
         self.exact: widgets.Button | None = None  # beside them while a result is approximate
         self.actions = widgets.HBox([self.all, self.back, self.measure], layout={"flex_flow": "row wrap"})
         self.advanced = Fold(self.state, "Advanced: how texts are compared", self._build_advanced, lambda _picture: None)
-        self.map = MapOfTexts(self.state, self.losses)
         self._matched: Matched | None = None
         self._left: frozenset[str] = frozenset()
         self._alike(ModelSimilarity(label=ALIKE))
         self.threshold.observe(self._draw, "value")
         self.sort.observe(self._draw, "value")
         self.state.observe(self._ended, "finished")
-        return [self.threshold, self.histogram, self.sort, self.list, self.actions, *self.advanced.widgets, *self.map.fold.widgets]
+        return [self.threshold, self.histogram, self.sort, self.list, self.actions, *self.advanced.widgets]
 
     def _build_advanced(self) -> Sequence[widgets.Widget]:
         self.scorer = widgets.Dropdown(description="Score", options=SCORERS, **DROP)
@@ -108,7 +106,6 @@ class Neighbours(Panel):
         found = self.comparing.ask(picture)
         self._matched = None if found is None else self._match(picture, found)
         self._draw()
-        self.map.fold.show(picture)
 
     def _ended(self, _change: object) -> None:
         """Texts may have been compared, which changes no picture."""
@@ -206,7 +203,6 @@ class Neighbours(Panel):
         self.all.disabled = not idle or not addable
         self.measure.disabled = not idle or not count
         self.back.disabled = not idle or not self.state.can_unpick
-        self.map.enable(idle=idle)
         if self.exact is not None:
             self.exact.disabled = not idle
 

@@ -24,7 +24,7 @@ class Push(Panel):
     """A fold with two charts."""
 
     title = "What did this step push?"
-    column, order = WIDE, 1
+    column, order = WIDE, 2
 
     def build(self) -> list[widgets.Widget]:
         """The line that opens it."""

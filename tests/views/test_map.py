@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,11 +13,10 @@ from unlearnviz.engine.probes.probe import Reading
 from unlearnviz.views.influence_figures import DIVERGING, PALE
 from unlearnviz.views.losses import LABEL as LOSSES
 from unlearnviz.views.map_figure import GREY, GROUPS, Place, text_map
-from unlearnviz.views.panels.neighbours import Neighbours
-from unlearnviz.views.text_map import LABEL, NOT_YET
+from unlearnviz.views.panels.map import LABEL, NOT_YET, Map
 
 STEP = GradientAscent()
-READING = Reading("text-map", "text-map", 0, "now", "% of variance", "higher = ...", 61.25, ())
+READING = Reading("text-map", "text-map", 0, "now", "% of variance", "higher = ...", 61.25, (), note="The plane shows 61 %.")
 PLACES = [
     Place("f", "Forget <b>me</b>", "to forget", 0.0, 1.0, 2.0),
     Place("s", "The same", "same person", 0.5, 1.0, -0.5),
@@ -42,7 +42,7 @@ def test_places_keep_their_group_as_a_shape_and_their_colour_is_symmetric_about_
     assert figure.layout.dragmode == "lasso"
     assert said.startswith(
         "Mean change of the loss since the start (nats per token; positive = forgotten): to forget +2, same person −0.5, others +0.25. "
-        "“Forget <b>me</b>” moved furthest (+2). The plane shows 61.2 % of how the model tells them apart."
+        "“Forget <b>me</b>” moved furthest (+2). The plane shows 61 %. Draw around texts to select them; by keyboard"
     )
 
 
@@ -58,9 +58,9 @@ def test_colours_of_another_step_are_paler_and_their_lack_is_said():
 
 @pytest.fixture
 def opened(shown):
-    panel, state = shown(Neighbours)
-    panel.map.fold.head.unfolded = True
-    return panel.map, state
+    panel, state = shown(Map)
+    panel.fold.head.unfolded = True
+    return panel, state
 
 
 def test_it_is_drawn_and_coloured_when_asked(opened):
@@ -99,6 +99,14 @@ def test_drawing_around_texts_offers_to_add_them_and_picks_nothing(opened):
     assert drawn.add.layout.display == "none"
 
 
+def test_who_stops_the_map_is_not_asked_to_stop_its_colours_too(opened, monkeypatch):
+    drawn, state = opened
+    monkeypatch.setattr(state.runner, "_end", lambda outcome, end=state.runner._end: end(replace(outcome, state="stopped")))
+    drawn.draw.click()
+    assert drawn.chart.figure is not None
+    assert LOSSES not in state.picture.readings
+
+
 def test_a_typed_text_is_on_the_map_while_it_is_picked(opened):
     drawn, state = opened
     state.pick([*state.session.forget, "Mara was seen on the moon"])
@@ -112,7 +120,7 @@ def test_a_typed_text_is_on_the_map_while_it_is_picked(opened):
 
 def test_losses_of_several_measurements_are_kept_until_the_model_is_taught_anew(opened):
     drawn, state = opened
-    losses = drawn._losses
+    losses = drawn.losses
     losses.ask(["tom-lindqvist-0"])
     losses.ask(["tom-lindqvist-1"])
     step, now, start = losses.look(state.picture)

@@ -1,4 +1,4 @@
-"""MapOfTexts: a fold with the map, where texts are picked by drawing around them."""
+"""Map: all texts in a plane as the model reads them, coloured by what moved; texts are picked by drawing around them."""
 
 from __future__ import annotations
 
@@ -12,35 +12,36 @@ from unlearnviz.engine.probes.text_map import TextMap
 from unlearnviz.views.chart import Chart
 from unlearnviz.views.controls import button
 from unlearnviz.views.fold import Fold
+from unlearnviz.views.losses import Losses
 from unlearnviz.views.map_figure import Place, text_map
+from unlearnviz.views.panels.panel import WIDE, Panel
 
 if TYPE_CHECKING:
     from unlearnviz.engine.corpus import Passage
     from unlearnviz.engine.probes.probe import Reading
-    from unlearnviz.views.losses import Losses
     from unlearnviz.views.picture import Picture
-    from unlearnviz.views.state import SessionState
 
 LABEL = "text-map"
-NOT_YET = "Not drawn yet: press Draw the map. The model reads the texts twice, which can be stopped."
+LIMIT = 2000  # texts on the map, at most
+NOT_YET = "Not drawn yet: press Draw the map. The model reads every text on it three times, which can be stopped."
 
 
-class MapOfTexts:
-    """Closed at first; drawn when asked, coloured by what moved since the start.
+class Map(Panel):
+    """A fold: drawn when asked, coloured by the change of each text's loss since the start."""
 
-    Args:
-        state: measures, and picks.
-        losses: of single texts.
-    """
+    title = "Map of the texts"
+    column, order = WIDE, 1
 
-    def __init__(self, state: SessionState, losses: Losses) -> None:
-        self._state, self._losses = state, losses
-        self._passages = {passage.id: passage for passage in state.session.corpus}
+    def build(self) -> list[widgets.Widget]:
+        """The line that opens it."""
+        self.losses = Losses(self.state)
+        self._passages = {passage.id: passage for passage in self.state.session.corpus}
         self._chosen: list[Passage] = []  # drawn around, and not picked yet
         self._colourless = False  # the map was asked for, and then its colours will be
-        state.probe(TextMap(label=LABEL))
-        state.live(LABEL, live=False)
-        self.fold = Fold(state, "Map of the texts", self._build, self.show)
+        self.state.probe(TextMap(limit=LIMIT, label=LABEL))
+        self.state.live(LABEL, live=False)
+        self.fold = Fold(self.state, "Texts that the model reads alike, and what moved; draw around texts to pick them", self._build, self._show)
+        return self.fold.widgets
 
     def _build(self) -> Sequence[widgets.Widget]:
         meaning = "Where the model puts each text, and how its loss changed since the start"
@@ -49,24 +50,29 @@ class MapOfTexts:
         self.chart.on_select(self._select)
         self.add = button("Add the selected", self._add, primary=True)
         self.add.layout.display = "none"
-        return [self.draw, self.chart, self.add]
+        return [widgets.HBox([self.draw, self.add]), self.chart]
+
+    def show(self, picture: Picture) -> None:
+        """Draw, where it is open; what was measured is remembered anyway."""
+        self.losses.look(picture)
+        self.fold.show(picture)
 
     def _ask(self) -> None:
         self._colourless = True
-        self._state.soon(lambda: self._state.ask(LABEL), f"ask {LABEL}")
+        self.state.soon(lambda: self.state.ask(LABEL), f"ask {LABEL}")
 
-    def show(self, picture: Picture) -> None:
+    def _show(self, picture: Picture) -> None:
         """The map as measured last, and as far as losses are known, their colours."""
         reading = picture.latest(LABEL)
         if reading is None:
             self.chart.update(None, summary=NOT_YET)
         else:
-            self._show(picture, reading)
+            self._show_places(picture, reading)
         picked = {passage.id for passage in picture.forget}
         self._select([passage.id for passage in self._chosen if passage.id not in picked])
 
-    def _show(self, picture: Picture, reading: Reading) -> None:
-        step, loss, start = self._losses.look(picture)
+    def _show_places(self, picture: Picture, reading: Reading) -> None:
+        step, loss, start = self.losses.look(picture)
         forget = {passage.id: passage for passage in picture.forget}
         people = {passage.subject for passage in picture.forget if passage.subject}
         places = []
@@ -79,28 +85,30 @@ class MapOfTexts:
             group = "same person" if group == "others" and passage.subject in people else group
             moved = loss.get(name, math.nan) - start.get(name, math.nan)
             places.append(Place(name, passage.text, group, row["x"], row["y"], moved))
-        if self._colourless:
+        ended = self.state.runner.outcome
+        if self._colourless and ended is not None:
             self._colourless = False
-            self._losses.ask(place.passage for place in places)
+            if ended.state == "done":  # who pressed Stop wants no more
+                self.losses.ask(place.passage for place in places)
         measured = any(math.isfinite(place.moved) for place in places)
         figure, sentence = text_map(places, reading, step=step if measured else None, here=picture.step)
-        self.chart.update(figure, summary=" ".join(each for each in (sentence, reading.note) if each))
+        self.chart.update(figure, summary=sentence)
 
     def _select(self, points: list[Any]) -> None:
         """Offer to add what was drawn around; nothing is picked yet."""
-        picked = {passage.id for passage in self._state.picture.forget}
+        picked = {passage.id for passage in self.state.picture.forget}
         known = [self._passages[name] for name in points if name in self._passages]
         self._chosen = [passage for passage in known if passage.split == "train" and passage.id not in picked]
         count = len(self._chosen)
         self.add.description = f"Add the {count} selected to the forget set" if count else "Nothing selected can be added"
         self.add.layout.display = "" if points else "none"
-        self.enable(idle=not self._state.lasting)
+        self.enable(idle=not self.state.lasting)
 
     def _add(self) -> None:
-        self._state.pick([*self._state.picture.forget, *self._chosen])
+        self.state.pick([*self.state.picture.forget, *self._chosen])
 
     def enable(self, *, idle: bool) -> None:
         """Drawing and adding wait for work."""
         if self.fold.body.children:
-            self.draw.disabled = not idle or not self._state.picture.forget
+            self.draw.disabled = not idle or not self.state.picture.forget
             self.add.disabled = not idle or not self._chosen
