@@ -49,7 +49,11 @@ def scoring(queries: Sequence[str], texts: Iterable[str], similarity: Similarity
             stack.enter_context(closing(source))
         pool = stack.enter_context(ThreadPoolExecutor(THREADS, thread_name_prefix="search"))
         while True:
-            while len(pending) < 2 * THREADS and (chunk := list(itertools.islice(source, size))):
+            while len(pending) < 2 * THREADS:
+                # a list is cut: to walk through it would cost a tenth of a plain call of rapidfuzz
+                chunk = texts[begun : begun + size] if isinstance(texts, list) else list(itertools.islice(source, size))
+                if not chunk:
+                    break
                 pending.append(pool.submit(_score, queries, chunk, similarity, None if normal else begun))
                 begun += len(chunk)
             if not pending:
