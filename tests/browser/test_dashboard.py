@@ -604,7 +604,7 @@ def test_what_leaks_is_measured_when_asked_with_its_definition(page, tmp_path):
     said = panel.locator(".uv-chart-summary")
     expect(said).to_contain_text("Not measured yet")
     page.after(panel.get_by_role("button", name="Measure now").click)
-    expect(said).to_contain_text("Of the facts to forget")
+    expect(said).to_contain_text("Mean leak of the facts to forget:")
     expect(panel.locator(".uv-sentence")).to_contain_text("Collateral:")
     panel.screenshot(path=str(tmp_path / "leak.png"))
     assert page.there.axe(".uv-leak")[1] == []

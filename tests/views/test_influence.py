@@ -12,7 +12,7 @@ from unlearnviz.engine.probes.influence import SCORES
 from unlearnviz.engine.probes.influence import Influence as InfluenceProbe
 from unlearnviz.engine.probes.probe import Reading
 from unlearnviz.views import influence_figures
-from unlearnviz.views.influence_figures import BY, DIVERGING, influence_map, scores
+from unlearnviz.views.influence_figures import BY, DIVERGING, influence_map, scores, snippet
 from unlearnviz.views.panels.influence import REMOVAL, TOKENS, Influence
 
 STEP = GradientAscent()
@@ -68,6 +68,13 @@ def test_the_difference_is_now_less_the_start():
     by_text = scores(reading(VALUES), start, "at the start", BY[1])
     assert by_text.columns == ("own-0", "own-1")
     assert by_text.table["for"]["own-1"] == 0.125
+
+
+def test_a_snippet_is_one_line_and_of_a_book_no_more_than_its_first_words_is_read():
+    assert snippet("a \n b", 5) == "a b"
+    assert snippet("one two three", 8) == "one two…"
+    assert snippet("x" * 10_000_000, 4) == "xxx…"
+    assert snippet("a" + " " * 1000 + "b", 4) == "a…"
 
 
 def test_colours_are_symmetric_about_zero_and_the_sentence_has_sign_and_floor():

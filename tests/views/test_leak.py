@@ -49,13 +49,13 @@ def test_a_point_per_prompt_and_a_mean_per_group():
     assert "&lt;b&gt;" in traces["forget"].text[0]
     assert "nobody else's to compare with" in traces["forget"].text[1]
     assert len(set(SHAPES.values())) == len(SHAPES)
-    assert said == f"Of the facts to forget 99 % leak (at the start 100). The floor: 15 on average. {MEANING}"
+    assert said == f"Mean leak of the facts to forget: 99 % (at the start 100). The floor: 15 on average. {MEANING}"
 
 
 def test_the_sentence_names_the_twin_an_old_step_and_what_could_not_be_measured():
     twin = replace(READING, value=4.25)
     figure, said = leak(READING, None, twin, here=5)
-    assert said.startswith("Measured at step 2, you are at step 5. Of the facts to forget 99 % leak (the twin 4.25).")
+    assert said.startswith("Measured at step 2, you are at step 5. Mean leak of the facts to forget: 99 % (the twin 4.25).")
     assert {trace.opacity for trace in figure.data if trace.name in ("forget", "neighbours", "never seen")} == {PALE}
     assert leak(None, None, None, here=0) == (None, NOT_YET)
     nothing = replace(READING, value=None, rows=(), note="3 forget texts have no fact marked.")
@@ -79,7 +79,7 @@ def test_the_panel_measures_when_asked_and_pales_what_is_old(shown):
     assert LEAK not in state.picture.readings
     panel.ask.click()
     assert {row["group"] for row in state.picture.now(LEAK).rows} == {"forget", "neighbours", "never seen"}
-    assert panel.chart.summary.startswith("Of the facts to forget ")
+    assert panel.chart.summary.startswith("Mean leak of the facts to forget: ")
     assert panel.collateral.text.startswith(COLLATERAL)
     assert state.picture.now(BESIDE).note in panel.collateral.text
     assert state.picture.start[LEAK].value > 90

@@ -190,8 +190,9 @@ def signed(value: float) -> str:
 
 def snippet(text: str, length: int) -> str:
     """The beginning of a text, on one line."""
-    line = " ".join(text.split())
-    return line if len(line) <= length else line[: length - 1].rstrip() + "…"
+    head = text[: 20 * length]  # of a book the first words are enough
+    line = " ".join(head.split())
+    return line if len(line) <= length and len(head) == len(text) else line[: length - 1].rstrip() + "…"
 
 
 def _safe(text: str, length: int) -> str:

@@ -119,7 +119,7 @@ def sentence(now: Reading, start: Reading | None, twin: Reading | None, *, here:
     if now.value is None:
         return f"{when}{MEANING} {now.note}".strip()
     compared = f" ({', '.join(beside)})" if beside else ""
-    return f"{when}Of the facts to forget {number(now.value)} % leak{compared}. {now.note} {MEANING}".replace("  ", " ")
+    return f"{when}Mean leak of the facts to forget: {number(now.value)} %{compared}. {now.note} {MEANING}".replace("  ", " ")
 
 
 def collateral(reading: Reading | None, *, here: int) -> str:

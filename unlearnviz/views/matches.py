@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +58,7 @@ class Candidates:
             nothing = np.empty(0, dtype=np.int64)
             return Matches(nothing, nothing.astype(np.float32), nothing, np.zeros(101, np.int64), 0, len(self.passages))
         found = yield from searching([p.text for p in forget], self._texts, similarity, exact=exact)
-        own = np.array([self._places[p.id] for p in forget if p.id in self._places], dtype=np.int64)
+        own = self.places(p.id for p in forget)
         others = ~np.isin(found.positions, own)
         return replace(
             found,
@@ -69,6 +69,10 @@ class Candidates:
             searched=found.searched - int((~others).sum()),
             total=len(self.passages) - len(own),
         )
+
+    def places(self, ids: Iterable[str]) -> np.ndarray:
+        """Where texts stand, int64; ids of no text of the corpus are passed over."""
+        return np.array([self._places[each] for each in ids if each in self._places], dtype=np.int64)
 
     def kinds(self, forget: Sequence[Passage]) -> np.ndarray:
         """Of a picked person, of somebody else, or never seen: int8 of shape (passages,), positions in `KINDS`."""
@@ -164,8 +168,12 @@ class Matched:
     def addable_count(self, threshold: float) -> int:
         """How many these are."""
         positions = self.found.positions[: self.count(threshold)]
-        left = sum(p.split == "train" and p.id in self.left for p in self.passages(self.above(threshold))) if self.left else 0
-        return len(positions) - int(self.candidates.unseen[positions].sum()) - left
+        return len(positions) - int(self.candidates.unseen[positions].sum()) - self.left_count(threshold)
+
+    def left_count(self, threshold: float) -> int:
+        """How many taught texts at or above the threshold are left out."""
+        positions = self.found.positions[: self.count(threshold)]
+        return int((np.isin(positions, self.candidates.places(self.left)) & ~self.candidates.unseen[positions]).sum())
 
     def rows(self, threshold: float, sort: str) -> Rows:
         """The list of what is at or above the threshold."""

@@ -51,7 +51,7 @@ def sentence(matched: Matched, threshold: float) -> str:
     else:
         best = f"; the nearest has {matched.found.scores[0]:.0f}" if len(matched.found) else ""
         said = f"None of {_counted(total, 'other text', 'other texts')} is this similar{best}."
-    left = sum(p.id in matched.left for p in matched.passages(ranks)) if matched.left else 0
+    left = matched.left_count(threshold)
     if left:
         said += f" {_counted(left, 'text is', 'texts are')} left out when all are added."
     return f"{said}{_how_far(matched.found)} The measured neighbours are always the 20 nearest taught ones."
