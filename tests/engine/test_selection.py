@@ -84,14 +84,21 @@ def test_a_selection_is_tidied_and_can_be_given_again():
             "embeding",
             (
                 "Selection 'embeding' matches none of this model's 40 parameters; blocks run from h.0 to h.2. Did you mean 'embedding'? "
-                "Known: 'all', 'embedding', 'embedding.input', 'embedding.output', 'head', 'position', 'attention', 'mlp' and 2 more."
+                "Known: 'all', 'embedding', 'embedding.input', 'embedding.output', 'head', 'position', 'attention', 'mlp' and 4 more."
+            ),
+        ),
+        (
+            "blok 2",
+            (
+                "Selection 'blok 2' matches none of this model's 40 parameters; blocks run from h.0 to h.2. Did you mean 'block 2'? "
+                "Known: 'all', 'embedding', 'embedding.input', 'embedding.output', 'head', 'position', 'attention', 'mlp' and 4 more."
             ),
         ),
         (
             "h.12.*",
             (
                 "Selection 'h.12.*' matches none of this model's 40 parameters; blocks run from h.0 to h.2. "
-                "Known: 'all', 'embedding', 'embedding.input', 'embedding.output', 'head', 'position', 'attention', 'mlp' and 2 more."
+                "Known: 'all', 'embedding', 'embedding.input', 'embedding.output', 'head', 'position', 'attention', 'mlp' and 4 more."
             ),
         ),
         (

@@ -105,5 +105,5 @@ def _some(names: tuple[str, ...], part: str, layout: ModelLayout) -> tuple[tuple
     last = layout.block_prefix.rstrip(".").split(".")[-1]
     raise BadSelection(
         f"Selection {part!r} matches none of this model's {len(layout.names)} parameters; "
-        f"blocks run from {last}.0 to {last}.{layout.blocks - 1}." + nearest(part, [*WORDS, "block 0"])
+        f"blocks run from {last}.0 to {last}.{layout.blocks - 1}." + nearest(part, [*WORDS, *(f"block {k}" for k in range(layout.blocks))])
     )
