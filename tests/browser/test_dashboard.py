@@ -60,25 +60,6 @@ LATENCY = """() => {
 }"""
 
 
-SLIDE = """async () => {
-  const root = document.querySelector(".uv-neighbours");
-  const slider = root.querySelector("input[type=range]");
-  const took = [];
-  for (const value of [70, 50, 65, 45, 60]) {
-    const began = performance.now();
-    const chart = root.querySelector(".uv-chart");
-    const [drawn, output] = [Number(chart.dataset.drawn), root.querySelector("output").textContent];
-    slider.value = value;
-    slider.dispatchEvent(new Event("input"));
-    const done = () => Number(chart.dataset.drawn) > drawn && root.querySelector("output").textContent !== output &&
-      root.querySelector("li") && ![...root.querySelectorAll("li")].some((each) => each.textContent === "…");
-    while (!done()) await new Promise((resolve) => requestAnimationFrame(resolve));
-    took.push(Math.round(performance.now() - began));
-  }
-  return took;
-}"""
-
-
 class Page:
     """The dashboard in a Visit."""
 
@@ -537,7 +518,7 @@ def test_the_threshold_changes_the_list_and_no_group(page, tmp_path, record_prop
     expect(said).to_contain_text(f"{everyone} of {everyone} other texts score 0 or more")
     expect(rows.first).to_have_attribute("aria-setsize", everyone)
     assert rows.count() < 40  # of some hundreds, those in view exist
-    took = page.page.evaluate(SLIDE)
+    took = page.there.slide(panel, [70, 50, 65, 45, 60])
     record_property("slide_milliseconds", took)
     print(f"slider to list and histogram: {sorted(took)} ms")
     slider.press("Home")
@@ -578,7 +559,14 @@ def test_the_map_is_drawn_when_asked_and_drawing_around_texts_offers_them(page, 
     panel, before = page.panel("Map of the texts"), page.kernel()
     fold = panel.locator("button.uv-fold")
     fold.press("Enter")
-    page.after(panel.get_by_role("button", name="Draw the map").click)
+    panel.get_by_role("button", name="Draw the map").click()
+    page.there.until(
+        """n => {
+          const said = JSON.parse(document.querySelector(".said").textContent);
+          return said.ends >= n + 2 && !said.busy;
+        }""",  # the places, and then the colours
+        before["ends"],
+    )
     drawn = panel.locator(".uv-chart")
     expect(drawn.locator(".uv-chart-summary")).to_contain_text("Mean change of the loss since the start")
     drawn.scroll_into_view_if_needed()

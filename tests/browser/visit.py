@@ -13,6 +13,22 @@ AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
 OURS = re.compile(r"(https?|wss?)://(127\.0\.0\.1|localhost)[:/]|data:|blob:|about:|chrome-extension:")
 FONT_AWESOME = "https://cdn.jsdelivr.net/"  # Voila's own page template asks for it
 SENT = "!/\\[ ?\\]/.test(document.querySelector('.jp-CodeCell .jp-InputPrompt').textContent)"  # [*] or [1], not [ ]
+SLIDE = """async (root, values) => {
+  const [slider, said] = [root.querySelector("input[type=range]"), root.querySelector("output")];
+  const [chart, list] = [root.querySelector(".uv-chart"), root.querySelector("[role=list]")];
+  const state = () => [chart.dataset.drawn, said.textContent, list.firstChild?.getAttribute("aria-setsize")];
+  const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+  const took = [];
+  for (const value of values) {
+    await new Promise((resolve) => requestIdleCallback(resolve)); // nothing is left of the move before
+    const [began, before] = [performance.now(), state()];
+    slider.value = value;
+    slider.dispatchEvent(new Event("input"));
+    while (state().some((each, k) => each === before[k]) || list.textContent.includes("…")) await frame();
+    took.push(Math.round(performance.now() - began));
+  }
+  return took;
+}"""
 WAIT = 30_000  # milliseconds that a condition may take to become true
 
 
@@ -109,6 +125,10 @@ class Visit:
             "([selector, count]) => document.querySelectorAll(selector).length >= count",
             [f".uv-chart{attribute} .main-svg:first-child", count],
         )
+
+    def slide(self, panel, values):
+        """Milliseconds from moving the threshold of a Neighbours panel to each value, until list, count and histogram show it."""
+        return panel.evaluate(SLIDE, values)
 
     # ------------------------------------------------------------------ accessibility
 

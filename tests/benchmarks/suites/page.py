@@ -17,6 +17,13 @@ CELLS = [
     "dashboard = uv.Dashboard(session)\ndashboard",
     "dashboard.state.step(uv.GradientAscent(updates=1000))",
     "print(1000 * statistics.median(session.step(uv.GradientAscent(updates=20)).seconds / 20 for _ in range(5)), 'ms')",
+    """import random
+words, draw = [passage.text.split() for passage in session.corpus], random.Random(0)
+more = [" ".join(draw.choice(words)[:9] + draw.choice(words)[9:]) for _ in range(4000 - len(words))]
+many = uv.Corpus([*session.corpus, *(uv.Passage(f"more-{k}", text) for k, text in enumerate(more))])
+large = uv.Session(session.model, many)
+large.pick("Mara Okafor")
+uv.Dashboard(large)""",
 ]
 WATCH = """() => {
   const finished = () => Number(document.querySelector(".uv-dashboard")?.dataset.finished ?? 0); // pieces of work
@@ -72,6 +79,7 @@ def measure(plan):
         yield Row("page", "drawings of a chart per step", statistics.median(each["drawings"] / charts for each in steps), "")
         yield from _stop(plan, there)
         yield from _map(plan, there)
+        yield from _slide(plan, there)
         passes, violations = there.axe(".uv-dashboard")
         yield Row(
             "page", "external requests in JupyterLab", len(there.external), "", "; ".join(there.external[:2]), at_most=0
@@ -200,6 +208,17 @@ def _map(plan, there):
     yield Row("page", "drawing the influence map of all texts in the page", statistics.median(drawings), "ms", drawn, at_most=100)
     yield Row("page", "click to the influence map of all texts drawn", statistics.median(times), "ms", shown, at_most=100)
     yield Row("page", "received for the influence map of all texts", max(sizes), "kB", at_most=100)
+
+
+def _slide(plan, there):
+    """Moving the threshold over as many texts as TOFU has."""
+    _run_cell(there, 4)
+    panel = there.page.locator(".uv-neighbours").nth(1)
+    panel.locator("li").first.wait_for()
+    there.until(SETTLED.replace(" && uvMarks.ready()", ""))
+    times = [each for _ in range(plan.times(3)) for each in there.slide(panel, [70, 50, 65, 45, 60])]
+    base = f"{min(times)} to {max(times)} ms in {len(times)} moves"
+    yield Row("page", "slider move to list and histogram of 4,000 texts", statistics.median(times), "ms", base, at_most=100)
 
 
 def _all(opened):
