@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,9 +12,11 @@ from scipy.stats import binomtest
 
 from unlearnviz import cli
 from unlearnviz.demo.paraphrases import FIRST, PARTS, Pairs, ranks, recall, recorded, report, wilson
-from unlearnviz.engine.similarity import SCORERS
+from unlearnviz.engine.similarity import SCORERS, Similarity
 from unlearnviz.errors import BadCorpus, BadModel, UnknownName
 
+ROOT = Path(__file__).parents[2]
+TOFU = ROOT.parent / "shared" / "data" / "tofu" / "forget10.jsonl"
 TOWNS = ("Lund", "Accra", "Porto", "Tartu", "Izmir", "Bergen", "Utrecht", "Ghent")
 
 
@@ -97,3 +100,26 @@ def test_shares_by_hand():
 def test_intervals_are_wilsons(hits, number):
     truth = binomtest(hits, number).proportion_ci(0.95, method="wilson")
     assert wilson(hits / number, number) == pytest.approx((truth.low, truth.high), abs=1e-6)
+
+
+def test_the_committed_table_is_complete_and_its_intervals_hold():
+    found = recorded()
+    assert (found["texts"], found["first"], found["model"]) == (400, 5, {"size": "tiny", "seeds": [0, 1, 2]})
+    assert len(found["scorers"]) == len(PARTS) * len(SCORERS) * 2
+    assert len(found["layers"]) == len(PARTS) * 7 * 2
+    for row in (*found["scorers"], *found["layers"]):
+        assert (row["low"], row["high"]) == pytest.approx(wilson(row["recall"], 400), abs=2e-6)
+        assert row["at once"] <= row["recall"]
+
+
+def test_the_committed_table_is_what_the_scorers_say_of_tofu():
+    if not TOFU.exists():
+        pytest.skip("TOFU is not at ../shared/data/tofu, seen from the project's root")
+    pairs, found = Pairs.read(TOFU), recorded()
+    assert (found["originals"], found["paraphrases"]) == (pairs.originals.digest(), pairs.paraphrases.digest())
+    for row in found["scorers"]:
+        if row["scorer"] in ("ratio", "token sort") and "accents" not in row["ignoring"]:
+            originals, paraphrases = pairs.texts(row["part"])
+            places = ranks(Similarity(row["scorer"]).scores(paraphrases, originals))
+            assert row["recall"] == pytest.approx((places <= FIRST).mean(), abs=1e-6)
+            assert row["at once"] == pytest.approx((places == 1).mean(), abs=1e-6)

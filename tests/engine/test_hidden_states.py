@@ -10,7 +10,7 @@ import torch
 
 from tests.engine import worlds
 from tests.engine.probes.opened import opened
-from unlearnviz.engine.hidden_states import MeanStates, chosen_layer, cosines
+from unlearnviz.engine.hidden_states import MeanStates, checked_layer, cosines
 from unlearnviz.engine.progress import drain
 from unlearnviz.errors import BadSetting
 
@@ -33,7 +33,7 @@ def seen_by_hooks(model, text):
     return seen
 
 
-def read(model, texts, layer=None):
+def read(model, texts, layer=0):
     means = MeanStates(model, texts, layer)
     drain(means.running())
     return means
@@ -57,7 +57,7 @@ def test_means_against_hooks_one_text_at_a_time(shape, monkeypatch):
 
 def test_in_half_precision_the_mean_is_still_taken_in_full():
     half, full = (worlds.language_model(dtype=dtype) for dtype in (torch.bfloat16, torch.float32))
-    found, truth = read(half, TEXTS).states, read(full, TEXTS).states
+    found, truth = (read(model, TEXTS, 2).states for model in (half, full))
     assert found.dtype == truth.dtype == np.float32
     assert np.abs(found - truth).max() < 0.03 * np.abs(truth).max()
 
@@ -73,9 +73,10 @@ def test_stopped_the_rest_is_not_a_number(monkeypatch):
     assert (~np.isnan(means.states).any(axis=1)).sum() == means.done
 
 
-def test_the_middle_layer_is_read_unless_another_is_asked_for():
+def test_the_embedding_is_read_unless_another_layer_is_asked_for():
     model = worlds.language_model(blocks=3)
-    assert [chosen_layer(model, layer) for layer in (None, 0, 3)] == [2, 0, 3]
+    assert MeanStates(model, TEXTS).layer == 0
+    assert [checked_layer(model, layer) for layer in (0, 3)] == [0, 3]
     for layer in (-1, 4):
         with pytest.raises(BadSetting) as caught:
             MeanStates(model, TEXTS, layer)

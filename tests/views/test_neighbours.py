@@ -248,11 +248,11 @@ def test_the_model_is_asked_whom_it_reads_as_like(shown):
     assert panel.list.rows[0]["note"] == f"cosine {max(rows.values()):.2f}"
     assert panel.histogram.summary.endswith(state.picture.now(ALIKE).note)
     panel.advanced.head.unfolded = True
-    panel.layer.value = 0
+    panel.layer.value = 1
     assert "Not sorted by model similarity yet" in panel.histogram.summary
     panel.measure.click()
-    assert "After layer 0 of 2" in panel.histogram.summary
-    panel.layer.value = None
+    assert "After layer 1 of 2" in panel.histogram.summary
+    panel.layer.value = 0
     assert panel.list.rows[0]["note"] == f"cosine {max(rows.values()):.2f}"
     state.pick(["Tom Lindqvist"])
     assert not any(row["note"] for row in panel.list.rows)

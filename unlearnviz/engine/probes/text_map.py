@@ -37,9 +37,7 @@ class TextMap(Probe):
     beside = ()
 
     passages: tuple[str, ...] = setting((), help="Ids of further texts that must be on the map.")
-    layer: int | None = setting(
-        None, help="0 = the embedding, k = after the k-th block; None: the middle.", minimum=0, maximum=1000, advanced=True
-    )
+    layer: int = setting(0, help="0 = the embedding, k = after the k-th block.", minimum=0, maximum=1000, advanced=True)
     limit: int = setting(2000, help="Texts of the corpus on the map, at most.", minimum=2, maximum=100_000, advanced=True)
 
     def measure(self, model: LanguageModel, corpus: Corpus, view: View) -> Reading:

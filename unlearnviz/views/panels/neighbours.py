@@ -71,7 +71,7 @@ class Neighbours(Panel):
         }
         blocks = [(f"after {block_name(f'block {k}')}", k + 1) for k in range(self.state.session.model.layout.blocks)]
         self.layer = widgets.Dropdown(
-            description="Layer", options=[("the middle", None), ("embedding", 0), *blocks], tooltip="Where the model's similarity is taken", **DROP
+            description="Layer", options=[("embedding", 0), *blocks], tooltip="Where the model's similarity is taken", **DROP
         )
         for control in (self.scorer, *self.ignored.values()):
             control.observe(self._compare, "value")
@@ -84,9 +84,9 @@ class Neighbours(Panel):
         self.state.probe(probe)
         self.state.live(self._alike_label, live=False)
 
-    def _ask_at(self, change: dict[str, int | None]) -> None:
+    def _ask_at(self, change: dict[str, int]) -> None:
         layer = change["new"]
-        self._alike(ModelSimilarity(layer=layer, label=ALIKE if layer is None else f"{ALIKE}, layer {layer}"))
+        self._alike(ModelSimilarity(layer=layer, label=ALIKE if layer == 0 else f"{ALIKE}, layer {layer}"))
         self.show(self.state.picture)
 
     def _compare(self, _change: object) -> None:
