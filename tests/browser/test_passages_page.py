@@ -68,7 +68,9 @@ def in_view(stage):
     assert [number for number, _, _ in places] == sorted(number for number, _, _ in places)
     for (_, _, bottom), (_, top, _) in itertools.pairwise(places):
         assert bottom <= top + 1
-    low, high = stage.page.evaluate("(({ top, bottom }) => [top, bottom])(document.querySelector('.uv-passages-view').getBoundingClientRect())")
+    low, high = stage.page.evaluate(
+        "(({ top, bottom }) => [top, bottom])(document.querySelector('.uv-passages-view').getBoundingClientRect())"
+    )
     return [number for number, top, bottom in places if bottom > low + 1 and top < high - 1]
 
 
@@ -78,8 +80,13 @@ def test_of_100_000_rows_those_in_view_exist_and_each_says_which_it_is(stage):
     assert stage.page.locator("li").count() < 40
     assert stage.page.locator("li").first.get_attribute("aria-setsize") == "100000"
     for share in (0.5, 0.999, 1, 0.25):
-        stage.page.evaluate("share => { const v = document.querySelector('.uv-passages-view'); v.scrollTop = share * v.scrollHeight; }", share)
-        stage.until("share => Math.abs(document.querySelector('li:nth-child(2)').dataset.index / 100_000 - share) < 0.02", share)
+        stage.page.evaluate(
+            "share => { const v = document.querySelector('.uv-passages-view'); v.scrollTop = share * v.scrollHeight; }",
+            share,
+        )
+        stage.until(
+            "share => Math.abs(document.querySelector('li:nth-child(2)').dataset.index / 100_000 - share) < 0.02", share
+        )
         shown = in_view(stage)
         assert shown == list(range(shown[0], shown[0] + len(shown)))
         assert len(shown) >= 2
@@ -139,7 +146,9 @@ def test_the_focus_stays_at_its_passage_or_at_its_place_when_rows_change(stage):
 
 
 def test_while_it_is_disabled_nothing_can_be_pressed_and_the_focus_stays(stage):
-    stage.page.evaluate("give([{ id: 'a', text: 'one', picked: true }, { id: 'b', text: 'two', picked: false, why: 'Never taught' }])")
+    stage.page.evaluate(
+        "give([{ id: 'a', text: 'one', picked: true }, { id: 'b', text: 'two', picked: false, why: 'Never taught' }])"
+    )
     stage.page.locator("button[data-passage=a]").focus()
     stage.page.evaluate("set('disabled', true)")
     stage.page.keyboard.press("Enter")

@@ -27,7 +27,13 @@ def row(group, value, chance=20.0):
     }
 
 
-ROWS = (row("forget", 99.0), row("forget", 99.0, None), row("neighbours", 90.0), row("never seen", 0.0), row("never seen", 30.0))
+ROWS = (
+    row("forget", 99.0),
+    row("forget", 99.0, None),
+    row("neighbours", 90.0),
+    row("never seen", 0.0),
+    row("never seen", 30.0),
+)
 READING = Reading("leak", "leak", 2, "now", "%", "lower = less comes out", 99.0, ROWS, note="The floor: 15 on average.")
 
 

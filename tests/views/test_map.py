@@ -28,8 +28,17 @@ PLACES = [
 
 def test_places_keep_their_group_as_a_shape_and_their_colour_is_symmetric_about_zero():
     figure, said = text_map(PLACES, READING, step=1, here=1)
-    traces = {(trace.name, trace.marker.color is not None and not isinstance(trace.marker.color, str)): trace for trace in figure.data}
-    assert list(traces) == [("never seen", False), ("others", False), ("others", True), ("same person", True), ("to forget", True)]
+    traces = {
+        (trace.name, trace.marker.color is not None and not isinstance(trace.marker.color, str)): trace
+        for trace in figure.data
+    }
+    assert list(traces) == [
+        ("never seen", False),
+        ("others", False),
+        ("others", True),
+        ("same person", True),
+        ("to forget", True),
+    ]
     assert {name: trace.marker.symbol for (name, _), trace in traces.items()} == GROUPS
     assert traces["others", False].marker.color == GREY
     np.testing.assert_array_equal(traces["others", True].marker.color, [0.25])
@@ -70,8 +79,12 @@ def test_it_is_drawn_and_coloured_when_asked(opened):
     assert LABEL not in state.picture.readings
     drawn.draw.click()
     assert state.picture.now(LABEL) is not None
-    assert {row["passage"] for row in state.picture.now(LOSSES).rows} == {row["passage"] for row in state.picture.now(LABEL).rows}
-    assert drawn.chart.summary.startswith("Mean change of the loss since the start (nats per token; positive = forgotten): to forget +")
+    assert {row["passage"] for row in state.picture.now(LOSSES).rows} == {
+        row["passage"] for row in state.picture.now(LABEL).rows
+    }
+    assert drawn.chart.summary.startswith(
+        "Mean change of the loss since the start (nats per token; positive = forgotten): to forget +"
+    )
     assert sum(len(trace.x) for trace in drawn.chart.figure.data) == 32
     state.step(STEP)
     assert drawn.chart.summary.startswith("Measured at step 1, you are at step 2.")
@@ -86,7 +99,11 @@ def test_drawing_around_texts_offers_to_add_them_and_picks_nothing(opened):
     around = ["tom-lindqvist-1", "ines-duarte-0", "leo-brandt-0", before[0].id, "not there", None, 7]
     drawn.chart._handle_custom_msg({"kind": "select", "points": around}, [])
     assert state.session.forget == before
-    assert (drawn.add.description, drawn.add.layout.display, drawn.add.disabled) == ("Add the 2 selected to the forget set", "", False)
+    assert (drawn.add.description, drawn.add.layout.display, drawn.add.disabled) == (
+        "Add the 2 selected to the forget set",
+        "",
+        False,
+    )
     state.lasting = "one step"
     assert (drawn.add.disabled, drawn.draw.disabled) == (True, True)
     state.lasting = ""
@@ -124,6 +141,10 @@ def test_losses_of_several_measurements_are_kept_until_the_model_is_taught_anew(
     losses.ask(["tom-lindqvist-0"])
     losses.ask(["tom-lindqvist-1"])
     step, now, start = losses.look(state.picture)
-    assert (step, set(now), set(start)) == (0, {"tom-lindqvist-0", "tom-lindqvist-1"}, {"tom-lindqvist-0", "tom-lindqvist-1"})
+    assert (step, set(now), set(start)) == (
+        0,
+        {"tom-lindqvist-0", "tom-lindqvist-1"},
+        {"tom-lindqvist-0", "tom-lindqvist-1"},
+    )
     state.learn(1)
     assert losses.look(state.picture) == (None, {}, {})

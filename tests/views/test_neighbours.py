@@ -137,14 +137,18 @@ def test_the_histogram_counts_all_texts_and_pales_those_below_the_line():
 
 def test_the_sentence_counts_and_says_what_was_not_looked_at():
     matched = scored([50, 90, 10, 90, 70])
-    assert sentence(matched, 0).startswith("5 of 5 other texts score 0 or more: 4 taught, 1 never seen; they tell of 2 people.")
+    assert sentence(matched, 0).startswith(
+        "5 of 5 other texts score 0 or more: 4 taught, 1 never seen; they tell of 2 people."
+    )
     assert sentence(matched, 95).startswith("None of 5 other texts is this similar; the nearest has 90.")
     left = replace(matched, left=frozenset({"p2", "p1"}))
     assert " 1 text is left out when all are added." in sentence(left, 60)
     assert " 2 texts are left out when all are added." in sentence(left, 50)
     assert "left out" not in sentence(left, 95)
     guessed = scored([50, 90], exact=False, recall=0.934)
-    assert "Approximate: a word index chose which texts to score, and it finds about 93 % of the true matches." in sentence(guessed, 60)
+    assert "Approximate: a word index chose which texts to score, and it finds about 93 % of the true matches." in sentence(
+        guessed, 60
+    )
     assert "how many it misses was not measured" in sentence(scored([50], exact=False), 0)
     stopped = replace(matched, found=replace(matched.found, total=9000))
     assert "Stopped: 5 of 9,000 texts were compared." in sentence(stopped, 0)
@@ -342,7 +346,9 @@ def test_many_comparisons_are_work_that_can_be_stopped_and_keeps_what_is_done(li
         panel.show(state.picture)
         assert panel.list.count == 0  # not those of another measure
         await state.idle()
-        assert panel.histogram.summary.startswith("None of 0 other texts is this similar. Stopped: 0 of 32 texts were compared.")
+        assert panel.histogram.summary.startswith(
+            "None of 0 other texts is this similar. Stopped: 0 of 32 texts were compared."
+        )
         panel.show(state.picture)
         assert not state.runner.running  # what was stopped does not begin again by itself
 

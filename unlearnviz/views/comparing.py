@@ -61,7 +61,9 @@ class Comparing:
         self._state.soon(lambda: self._state.start("comparing texts", self._searching(*asked), quiet=True), KIND)
         return None
 
-    def _searching(self, forget: tuple[Passage, ...], similarity: Similarity, exact: bool) -> Generator[Progress, None, None]:
+    def _searching(
+        self, forget: tuple[Passage, ...], similarity: Similarity, exact: bool
+    ) -> Generator[Progress, None, None]:
         """Compare; stopped, what is done is kept."""
         self._tried = asked = (forget, similarity, exact)
         work = self.candidates.searching(forget, similarity, exact=exact)

@@ -46,7 +46,9 @@ def leak(now: Reading | None, start: Reading | None, twin: Reading | None, *, he
     figure = compose(
         90 + 46 * len(groups),
         traces,
-        shapes=[] if floor is None else [{**upright(floor, SHADES["never seen"], 1), "line": {"color": SHADES["never seen"], "dash": "dot"}}],
+        shapes=[]
+        if floor is None
+        else [{**upright(floor, SHADES["never seen"], 1), "line": {"color": SHADES["never seen"], "dash": "dot"}}],
         xaxis={"title": {"text": "leak (%)", "standoff": 4}, "range": [-3, 103]},
         yaxis={
             "tickvals": list(heights.values()),
@@ -119,7 +121,9 @@ def sentence(now: Reading, start: Reading | None, twin: Reading | None, *, here:
     if now.value is None:
         return f"{when}{MEANING} {now.note}".strip()
     compared = f" ({', '.join(beside)})" if beside else ""
-    return f"{when}Mean leak of the facts to forget: {number(now.value)} %{compared}. {now.note} {MEANING}".replace("  ", " ")
+    return f"{when}Mean leak of the facts to forget: {number(now.value)} %{compared}. {now.note} {MEANING}".replace(
+        "  ", " "
+    )
 
 
 def collateral(reading: Reading | None, *, here: int) -> str:

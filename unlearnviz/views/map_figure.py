@@ -99,7 +99,8 @@ def _points(group: str, symbol: str, places: Sequence[Place], *, measured: bool,
         "unselected": {"marker": {"opacity": 0.25}},
         "customdata": [place.passage for place in places],
         "text": [
-            plain(snippet(place.text, 90)) + (f"<br>loss {signed(place.moved)} since the start" if measured else "") for place in places
+            plain(snippet(place.text, 90)) + (f"<br>loss {signed(place.moved)} since the start" if measured else "")
+            for place in places
         ],
         "hovertemplate": f"{group}: %{{text}}<extra></extra>",
     }

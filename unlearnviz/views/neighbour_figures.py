@@ -24,13 +24,27 @@ def histogram(matched: Matched, threshold: float) -> Drawn:
         "width": 1,
         "offset": 0,
         "name": "texts",
-        "marker": {"color": COLOURS["neighbours"], "opacity": np.where(np.arange(101) >= threshold, 1.0, PALE), "line": {"width": 0}},
+        "marker": {
+            "color": COLOURS["neighbours"],
+            "opacity": np.where(np.arange(101) >= threshold, 1.0, PALE),
+            "line": {"width": 0},
+        },
         "hovertemplate": "%{y} texts score %{x}<extra></extra>",
     }
     most = max(int(counts.max()), 1)
     ticks = [10**power for power in range(len(str(most)))]
-    up = {"type": "log", "title": {"text": "texts"}, "range": [-0.3, np.log10(most) + 0.15], "tickvals": ticks, "ticktext": ticks}
-    across = {"title": {"text": "score, 100 = the same letters", "standoff": 4}, "range": [0, 101], "tickvals": [0, 20, 40, 60, 80, 100]}
+    up = {
+        "type": "log",
+        "title": {"text": "texts"},
+        "range": [-0.3, np.log10(most) + 0.15],
+        "tickvals": ticks,
+        "ticktext": ticks,
+    }
+    across = {
+        "title": {"text": "score, 100 = the same letters", "standoff": 4},
+        "range": [0, 101],
+        "tickvals": [0, 20, 40, 60, 80, 100],
+    }
     margin = {"l": 48, "r": 14, "t": 6, "b": 36}
     figure = compose(150, [bars], shapes=[upright(threshold, LINE, 2)], margin=margin, bargap=0, xaxis=across, yaxis=up)
     return figure, sentence(matched, threshold)
@@ -60,7 +74,11 @@ def sentence(matched: Matched, threshold: float) -> str:
 def _how_far(found: Matches) -> str:
     """What the search did not look at."""
     if not found.exact:
-        share = "how many it misses was not measured" if found.recall is None else f"it finds about {100 * found.recall:.0f} % of the true matches"
+        share = (
+            "how many it misses was not measured"
+            if found.recall is None
+            else f"it finds about {100 * found.recall:.0f} % of the true matches"
+        )
         return f" Approximate: a word index chose which texts to score, and {share}."
     if found.total is not None and found.searched < found.total:
         return f" Stopped: {found.searched:,} of {found.total:,} texts were compared."

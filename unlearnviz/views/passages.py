@@ -45,8 +45,7 @@ class Rows(Sequence[Row], Generic[T]):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Rows) and self.row == other.row and self.items == other.items
 
-    def __hash__(self) -> int:
-        return id(self)
+    __hash__ = None  # type: ignore[assignment] # equal rows would need equal hashes, and items may be lists
 
 
 class PassageList(anywidget.AnyWidget):

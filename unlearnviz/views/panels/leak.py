@@ -32,7 +32,10 @@ class Leak(Panel):
             self.state.probe(probe)
             self.state.live(label, live=False)
         self.ask = button(
-            "Measure now", self._ask, tooltip="Ask every prompt, now, at the start, and the twin; it can be stopped", width="130px"
+            "Measure now",
+            self._ask,
+            tooltip="Ask every prompt, now, at the start, and the twin; it can be stopped",
+            width="130px",
         )
         self.chart = Chart(None, summary=NOT_YET)
         self.collateral = Sentence(COLLATERAL)

@@ -40,7 +40,12 @@ class Map(Panel):
         self._colourless = False  # the map was asked for, and then its colours will be
         self.state.probe(TextMap(limit=LIMIT, label=LABEL))
         self.state.live(LABEL, live=False)
-        self.fold = Fold(self.state, "Texts that the model reads alike, and what moved; draw around texts to pick them", self._build, self._show)
+        self.fold = Fold(
+            self.state,
+            "Texts that the model reads alike, and what moved; draw around texts to pick them",
+            self._build,
+            self._show,
+        )
         return self.fold.widgets
 
     def _build(self) -> Sequence[widgets.Widget]:

@@ -153,7 +153,9 @@ class Neighbours(Panel):
     def _offer_exact(self, *, wanted: bool) -> None:
         """One click from an approximate result to the exact one."""
         if wanted and self.exact is None:
-            self.exact = button("Compare all texts", self._compare_exactly, tooltip="Exact: takes longer, and can be stopped")
+            self.exact = button(
+                "Compare all texts", self._compare_exactly, tooltip="Exact: takes longer, and can be stopped"
+            )
             self.actions.children = (*self.actions.children, self.exact)
         elif self.exact is not None and not wanted:
             self.actions.children = self.actions.children[:-1]
@@ -198,7 +200,9 @@ class Neighbours(Panel):
         count = 0 if matched is None else matched.count(threshold)
         addable = 0 if matched is None else matched.addable_count(threshold)
         self.all.description = f"Add all {addable:,} to the forget set"
-        self.measure.description = "Ask the model" if self.sort.value == SORTS[1] else f"Measure the first {min(count, MEASURED)}"
+        self.measure.description = (
+            "Ask the model" if self.sort.value == SORTS[1] else f"Measure the first {min(count, MEASURED)}"
+        )
         self.list.disabled = not idle
         self.all.disabled = not idle or not addable
         self.measure.disabled = not idle or not count

@@ -37,7 +37,7 @@ class Sayings(Panel):
                 description=f"Prompt {k + 1}",
                 style={"description_width": "60px"},
                 layout={"width": "99%"},
-            )
+            ).add_class("uv-saying")
             for k in range(SHOWN)
         ]
         self.answers = [TokenText(columns=3, label=f"continuations of prompt {k + 1}") for k in range(SHOWN)]
@@ -49,7 +49,7 @@ class Sayings(Panel):
             prompt.observe(self._edited, "value")
         self._for: tuple[str, ...] = ()
         self._showing = False
-        rows = [widgets.VBox(pair).add_class("uv-saying") for pair in zip(self.prompts, self.answers, strict=True)]
+        rows = [part for pair in zip(self.prompts, self.answers, strict=True) for part in pair]
         return [self.hint, self.request.widget, *rows]
 
     def show(self, picture: Picture) -> None:
