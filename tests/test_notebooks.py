@@ -13,6 +13,7 @@ LESSONS = [
     "02-your-own-texts.ipynb",
     "03-where-does-it-live.ipynb",
     "04-who-keeps-it-there.ipynb",
+    "05-fuzzy-or-iterative.ipynb",
 ]
 FOLDER = ROOT / "notebooks"
 

@@ -1,4 +1,4 @@
-"""The command line: `unlearnviz build-demo`, `unlearnviz removals` and `unlearnviz paraphrases`."""
+"""The command line: `unlearnviz build-demo`, and the experiments whose results the lessons show."""
 
 from __future__ import annotations
 
@@ -24,14 +24,19 @@ def main(arguments: list[str] | None = None) -> int:
     )
     check.add_argument("--out", type=Path, default=None, help="file to write to (the installed package's by default)")
     reworded = commands.add_parser(
-        "paraphrases", help="check which similarity finds a text by its paraphrase (a quarter of an hour on 2 cores)"
+        "paraphrases", help="check which similarity finds a text by its paraphrase (half an hour on 2 cores)"
     )
     reworded.add_argument("file", type=Path, help="JSON lines: question, answer, paraphrased_question, paraphrased_answer")
     reworded.add_argument("--out", type=Path, default=None, help="file to write to (the installed package's by default)")
     reworded.add_argument("--epochs", type=int, default=None, help="passes over the texts; only for trying the command out")
+    both = commands.add_parser(
+        "fuzzy-or-iterative", help="forget texts by what looks alike and by what the model still knows (half an hour on 2 cores)"
+    )
+    both.add_argument("--out", type=Path, default=None, help="file to write to (the installed package's by default)")
     chosen = parser.parse_args(arguments)
+    run = {"build-demo": _build, "removals": _check, "paraphrases": _rank, "fuzzy-or-iterative": _compare}[chosen.command]
     try:
-        report, held = {"build-demo": _build, "removals": _check, "paraphrases": _rank}[chosen.command](chosen)
+        report, held = run(chosen)
     except UnlearnvizError as error:
         print(f"unlearnviz: {error}", file=sys.stderr)
         return 2
@@ -46,19 +51,27 @@ def _build(chosen: argparse.Namespace) -> tuple[str, bool]:
 
 
 def _check(chosen: argparse.Namespace) -> tuple[str, bool]:
-    from unlearnviz.demo import removals
+    from unlearnviz.demo import removals, results
 
     found = removals.check_removals(removals.shipped_plan(), _tell)
-    removals.write(found, chosen.out or removals.FILE)
+    results.write(found, chosen.out or removals.FILE)
     return removals.report(found), True
 
 
 def _rank(chosen: argparse.Namespace) -> tuple[str, bool]:
-    from unlearnviz.demo import paraphrases, removals
+    from unlearnviz.demo import paraphrases, results
 
     found = paraphrases.check_paraphrases(paraphrases.Pairs.read(chosen.file), _tell, epochs=chosen.epochs)
-    removals.write(found, chosen.out or paraphrases.FILE)
+    results.write(found, chosen.out or paraphrases.FILE)
     return paraphrases.report(found), True
+
+
+def _compare(chosen: argparse.Namespace) -> tuple[str, bool]:
+    from unlearnviz.demo import fuzzy_or_iterative, results, shipped
+
+    found = fuzzy_or_iterative.compare(shipped.open_shipped(), _tell)
+    results.write(found, chosen.out or fuzzy_or_iterative.FILE)
+    return fuzzy_or_iterative.report(found), True
 
 
 def _tell(line: str) -> None:

@@ -1,6 +1,5 @@
 """The check of influence by retraining, on a tiny world, and what the committed one holds."""
 
-import json
 
 import numpy as np
 import pytest
@@ -8,7 +7,7 @@ import pytest
 from tests.engine import worlds
 from unlearnviz import cli
 from unlearnviz.demo import removals
-from unlearnviz.demo.removals import Plan, check_removals, correlation, recorded, shipped_plan, summary, write
+from unlearnviz.demo.removals import Plan, check_removals, correlation, recorded, shipped_plan, summary
 from unlearnviz.engine.learning import Recipe
 from unlearnviz.errors import BadModel
 
@@ -110,8 +109,3 @@ def test_the_committed_check_is_of_the_shipped_world():
     again = summary(found["removals"])
     for name, each in found["summary"]["predictors"].items():
         assert each == pytest.approx(again["predictors"][name], abs=2e-3)
-
-
-def test_written_with_six_digits(tmp_path):
-    write({"x": 1 / 3, "n": 3}, tmp_path / "x.json")
-    assert json.loads((tmp_path / "x.json").read_text()) == {"x": 0.333333, "n": 3}

@@ -1,11 +1,10 @@
 """How well a similarity finds paraphrases: the share of reworded texts that have their own original among the first five.
 
-unlearnviz paraphrases forget10.jsonl     # every scorer, and three small models at every layer: a quarter of an hour on 2 cores
+unlearnviz paraphrases forget10.jsonl     # every scorer, and three small models at every layer: half an hour on 2 cores
 """
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from unlearnviz.demo import results
 from unlearnviz.demo.shipped import FOLDER
 from unlearnviz.engine.corpus import Corpus, Passage
 from unlearnviz.engine.first_lesson import learn
@@ -21,7 +21,6 @@ from unlearnviz.engine.hidden_states import MeanStates, cosines
 from unlearnviz.engine.model import LanguageModel
 from unlearnviz.engine.progress import drain
 from unlearnviz.engine.similarity import SCORERS, Normalisation, Similarity
-from unlearnviz.errors import BadModel
 
 FIRST = 5
 SEEDS = (0, 1, 2)
@@ -155,15 +154,8 @@ def wilson(share: float, number: int) -> tuple[float, float]:
 
 
 def recorded(file: Path = FILE) -> dict[str, Any]:
-    """What the last full check found, as it was written.
-
-    Raises:
-        BadModel: there is no such file.
-    """
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
-    except OSError as error:
-        raise BadModel(f"The check of paraphrases is not in {str(file)!r}; `unlearnviz paraphrases FILE` makes it.") from error
+    """What the last full check found; BadModel where there is none."""
+    return results.read(file, "The check of paraphrases", "unlearnviz paraphrases FILE")
 
 
 def report(found: dict[str, Any]) -> str:

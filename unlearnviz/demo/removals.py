@@ -5,7 +5,6 @@ unlearnviz removals              # 30 removals of 20 texts, each with 2 seeds: 6
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import time
@@ -20,6 +19,7 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 
+from unlearnviz.demo import results
 from unlearnviz.demo.build import INITIAL_SEED, SEED, VOCABULARY
 from unlearnviz.demo.shipped import FOLDER
 from unlearnviz.demo.world import EXAMPLE, world
@@ -30,7 +30,6 @@ from unlearnviz.engine.learning import Recipe
 from unlearnviz.engine.model import LanguageModel
 from unlearnviz.engine.progress import drain
 from unlearnviz.engine.teaching import train_cached
-from unlearnviz.errors import BadModel
 
 EPOCHS, REMOVALS, TEXTS, SEEDS = 15, 30, 20, (0, 1)
 FEWEST = 8  # pairs that an interval is drawn from
@@ -200,17 +199,8 @@ def correlation(one: np.ndarray, other: np.ndarray) -> dict[str, float | None]:
 
 
 def recorded(file: Path = FILE) -> dict[str, Any]:
-    """What the last full check found, as it was written.
-
-    Raises:
-        BadModel: there is no such file.
-    """
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
-    except OSError as error:
-        raise BadModel(
-            f"The check of influence by retraining is not in {str(file)!r}; `unlearnviz removals` makes it (about an hour)."
-        ) from error
+    """What the last full check found; BadModel where there is none."""
+    return results.read(file, "The check of influence by retraining", "unlearnviz removals")
 
 
 def report(found: dict[str, Any]) -> str:
@@ -229,11 +219,3 @@ def report(found: dict[str, Any]) -> str:
         f"The forget loss changed by {actual['least']:+.3f} to {actual['most']:+.3f} nats per token (mean {actual['mean']:+.3f})."
     )
     return "\n".join(lines)
-
-
-def write(found: dict[str, Any], file: Path) -> None:
-    """As JSON, losses with six digits after the point."""
-    file.write_text(
-        json.dumps(json.loads(json.dumps(found), parse_float=lambda text: round(float(text), 6)), indent=1) + "\n",
-        encoding="utf-8",
-    )
