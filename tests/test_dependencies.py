@@ -48,7 +48,7 @@ def test_extras_are_these():
         "data": ["datasets", "pandas", "pyarrow"],
         "test": [
             *("unlearnviz", "axe-playwright-python", "build", "hatchling", "hypothesis", "mypy", "nbval"),
-            *("pandas-stubs", "playwright", "psutil", "pytest", "ruff"),
+            *("pandas-stubs", "playwright", "psutil", "pytest", "pytest-xdist", "ruff"),
         ],
     }
 
