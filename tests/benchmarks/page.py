@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+from unlearnviz.engine.narration import number
+
 HERE = Path(__file__).parent
 ROWS, PAGE = HERE / "results" / "gradients.json", HERE / "README.md"
 LIBRARIES = ("captum", "kronfluence", "dattri")
@@ -71,7 +73,7 @@ def _conditions(rows):
 def _table(rows):
     lines = ["| What | Measured | Target | Beside |", "|---|---:|---|---|"]
     for row in rows:
-        shown = "not reached" if row["value"] is None else f"{row['value']:.3g} {row['unit']}".strip()
+        shown = "not reached" if row["value"] is None else f"{number(row['value'])} {row['unit']}".strip()
         name = row["name"].partition(": ")[2] if row["name"].startswith(LIBRARIES) else row["name"]
         target = row["target"] + (", missed" if row["holds"] is False else "")
         lines.append("| " + " | ".join(cell.replace("|", r"\|") for cell in (name, shown, target, row["base"])) + " |")
