@@ -104,8 +104,10 @@ class Neighbours(Panel):
     def show(self, picture: Picture) -> None:
         """The matches of the present forget set."""
         found = self.comparing.ask(picture)
-        self._matched = None if found is None else self._match(picture, found)
-        self._draw()
+        matched = None if found is None else self._match(picture, found)
+        if matched is None or matched is not self._matched:  # most steps change nothing here
+            self._matched = matched
+            self._draw()
 
     def _ended(self, _change: object) -> None:
         """Texts may have been compared, which changes no picture."""
