@@ -146,10 +146,13 @@ def test_the_sentence_counts_and_says_what_was_not_looked_at():
     assert " 2 texts are left out when all are added." in sentence(left, 50)
     assert "left out" not in sentence(left, 95)
     guessed = scored([50, 90], exact=False, recall=0.934)
-    assert "Approximate: a word index chose which texts to score, and it finds about 93 % of the true matches." in sentence(
+    assert "Approximate: a word index chose which texts to score; by a sample of the others it finds about 93 % of the true matches." in sentence(
         guessed, 60
     )
     assert "how many it misses was not measured" in sentence(scored([50], exact=False), 0)
+    missed_none = sentence(scored([50], exact=False, recall=1.0), 0)
+    assert "no text of a sample of the others would have been a match." in missed_none
+    assert "100 %" not in missed_none
     stopped = replace(matched, found=replace(matched.found, total=9000))
     assert "Stopped: 5 of 9,000 texts were compared." in sentence(stopped, 0)
     assert "  " not in sentence(left, 50) + sentence(guessed, 60) + sentence(stopped, 0)

@@ -74,12 +74,13 @@ def sentence(matched: Matched, threshold: float) -> str:
 def _how_far(found: Matches) -> str:
     """What the search did not look at."""
     if not found.exact:
-        share = (
-            "how many it misses was not measured"
-            if found.recall is None
-            else f"it finds about {100 * found.recall:.0f} % of the true matches"
-        )
-        return f" Approximate: a word index chose which texts to score, and {share}."
+        if found.recall is None:
+            share = "how many it misses was not measured"
+        elif found.recall == 1:  # not "100 %": a sample may miss the few that were missed
+            share = "no text of a sample of the others would have been a match"
+        else:
+            share = f"by a sample of the others it finds about {100 * found.recall:.0f} % of the true matches"
+        return f" Approximate: a word index chose which texts to score; {share}."
     if found.total is not None and found.searched < found.total:
         return f" Stopped: {found.searched:,} of {found.total:,} texts were compared."
     return ""
