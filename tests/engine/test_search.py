@@ -35,7 +35,7 @@ def test_strange_texts_are_found_as_by_scoring_every_pair(scorer, monkeypatch):
         assert told(found) == oracle(queries, STRANGE, similarity, threshold, limit)
         assert (found.searched, found.total, found.exact, found.recall) == (len(STRANGE), len(STRANGE), True, None)
         best = similarity.scores(queries, STRANGE).max(axis=0)
-        assert found.histogram().tolist() == np.histogram(best, bins=[*range(101), 101])[0].tolist()
+        assert found.counts.tolist() == np.histogram(best, bins=[*range(101), 101])[0].tolist()
 
 
 def test_stopped_it_returns_the_matches_among_what_is_done(monkeypatch):
@@ -54,7 +54,7 @@ def test_stopped_it_returns_the_matches_among_what_is_done(monkeypatch):
 def test_one_text_and_none():
     assert told(search(["a"], ["A "])) == [(0, 100.0, 0)]
     nothing = search(["a"], [])
-    assert (len(nothing), nothing.searched, nothing.histogram().sum()) == (0, 0, 0)
+    assert (len(nothing), nothing.searched, nothing.counts.sum()) == (0, 0, 0)
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_the_same_as_pair_by_pair(scorer, queries, many, threshold, limit, how):
         found = search(queries, how(many), Similarity(scorer), threshold=threshold, limit=limit)
     assert list(zip(found.positions, found.scores, found.nearest, strict=True)) == pair_by_pair(scorer, queries, many, threshold, limit)
     assert found.searched == len(many)
-    assert found.histogram().sum() == len(many)
+    assert found.counts.sum() == len(many)
 
 
 @settings(deadline=None, max_examples=60)

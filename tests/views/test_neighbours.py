@@ -62,8 +62,8 @@ def test_all_texts_but_the_picked_ones_are_scored_as_by_brute_force():
     by_id = {p.id: score for p, score in zip(others, table.max(axis=0), strict=True)}
     told = {corpus[int(k)].id: score for k, score in zip(found.positions, found.scores, strict=True)}
     assert told == by_id
-    assert (found.searched, found.total, int(found.histogram().sum())) == (len(others),) * 3
-    np.testing.assert_array_equal(found.histogram(), np.bincount([int(score) for score in by_id.values()], minlength=101))
+    assert (found.searched, found.total, int(found.counts.sum())) == (len(others),) * 3
+    np.testing.assert_array_equal(found.counts, np.bincount([int(score) for score in by_id.values()], minlength=101))
 
 
 def test_a_search_that_is_stopped_while_texts_are_prepared_found_nothing():

@@ -27,7 +27,7 @@ class Matches:
         positions: where each stands among the texts, int64; ties in the order of the texts.
         scores: similarity of each to its nearest query, float32, 0 to 100.
         nearest: the number of that query, int64; of equals the first.
-        counts: how many of the texts searched score 0, 1, ... 100 (rounded down), int64 of shape (101,).
+        counts: how many of the texts searched score 0, 1, ... 100 (rounded down), below the threshold too, int64 of shape (101,).
         searched: texts that were scored; less than `total` after Stop, and where a word index chose whom to score.
         total: texts in all; None where that is unknown, as in a stream.
         exact: False where a word index chose whom to score; the scores themselves are always true ones.
@@ -46,10 +46,6 @@ class Matches:
 
     def __len__(self) -> int:
         return len(self.positions)
-
-    def histogram(self) -> np.ndarray:
-        """Counts of the best score of every text searched, below the threshold too: 101 bins, 0 to 100."""
-        return self.counts
 
 
 def search(

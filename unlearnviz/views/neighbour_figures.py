@@ -16,7 +16,7 @@ LINE = "#D55E00"
 
 def histogram(matched: Matched, threshold: float) -> Drawn:
     """How many texts have which score, on a logarithmic scale, with the threshold as a line; and the count in words."""
-    counts = matched.found.histogram()
+    counts = matched.found.counts
     bars: dict[str, Any] = {
         "type": "bar",
         "x": np.arange(101),
