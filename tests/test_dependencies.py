@@ -34,6 +34,7 @@ def test_dependencies_are_these():
         "plotly",
         "rapidfuzz",
         "safetensors",
+        "scikit-learn",
         "scipy",
         "tokenizers",
         "torch",
@@ -48,7 +49,7 @@ def test_extras_are_these():
         "data": ["datasets", "pandas", "pyarrow"],
         "test": [
             *("unlearnviz", "axe-playwright-python", "build", "hatchling", "hypothesis", "mypy", "nbval"),
-            *("pandas-stubs", "playwright", "psutil", "pytest", "pytest-xdist", "ruff"),
+            *("pandas-stubs", "playwright", "psutil", "pytest", "pytest-xdist", "rouge-score", "ruff"),
         ],
     }
 
