@@ -415,9 +415,9 @@ def test_a_step_is_previewed_and_what_came_of_it_stands_beside(page, tmp_path):
 
 
 def test_folds_are_opened_by_keys_measured_while_open_and_closed_again(page, tmp_path):
-    folds = page.root.locator(".uv-panel:not(.uv-neighbours, .uv-map) button.uv-fold").filter(has_not_text="Advanced")
+    folds = page.root.locator(".uv-closer button.uv-fold, .uv-push button.uv-fold").filter(has_not_text="Advanced")
     expect(folds).to_have_count(4)
-    expect(page.panel("A closer look").locator(".uv-chart, .uv-tokens")).to_have_count(0)  # folded, nothing is there
+    expect(page.root.locator(".uv-closer, .uv-push").locator(".uv-chart, .uv-tokens")).to_have_count(0)  # folded, nothing is there
     page.after(page.button("Step").click)
     for k in (1, 2, 3):
         folds.nth(k).focus()

@@ -68,7 +68,7 @@ def test_colours_of_another_step_are_paler_and_their_lack_is_said():
 @pytest.fixture
 def opened(shown):
     panel, state = shown(Map)
-    panel.fold.head.unfolded = True
+    panel.fold.unfolded = True
     return panel, state
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from types import SimpleNamespace
 
+import ipywidgets as widgets
+
 from tests.engine import worlds
 from unlearnviz.engine.corpus import Corpus, Passage
 from unlearnviz.engine.events import Learned
@@ -21,6 +23,7 @@ from unlearnviz.views.panels.layers import Layers
 from unlearnviz.views.panels.leak import Leak
 from unlearnviz.views.panels.map import Map
 from unlearnviz.views.panels.neighbours import Neighbours
+from unlearnviz.views.panels.panel import Panel
 from unlearnviz.views.panels.perplexity import PerplexityPanel
 from unlearnviz.views.panels.preview import Preview
 from unlearnviz.views.panels.push import Push
@@ -36,6 +39,52 @@ def test_the_panels_in_reading_order():
     order = [ForgetSet, Neighbours, Steering, Preview, Timeline, PerplexityPanel, Leak, Drift, Sayings, Layers, Closer, Influence, Map, Push]
     assert all_panels() == order
     assert all(cls.title for cls in order)
+
+
+class Counted(Panel):
+    """A panel that tells what is asked of it."""
+
+    title = "Counted"
+    folded = True
+
+    def build(self):
+        self.told = []
+        return [widgets.Label("seen")]
+
+    def turned(self, *, unfolded):
+        self.told.append(("turned", unfolded))
+
+    def show(self, picture):
+        self.told.append(("show", picture.step))
+        if picture.step == 2:
+            raise ZeroDivisionError
+
+    def enable(self, *, idle):
+        self.told.append(("enable", idle))
+
+
+def test_a_folded_panel_is_one_line_until_it_is_opened_and_keeps_what_it_built(shown):
+    panel, state = shown(Counted)
+    state.step(STEP)
+    state.lasting = "work"
+    assert (panel.built, len(panel.widget.children), panel.fold.title) == (False, 1, "Counted")
+    panel.fold.unfolded = True
+    assert panel.told == [("turned", True), ("show", 1), ("enable", False)]
+    state.lasting = ""
+    panel.fold.unfolded = False
+    body = panel.widget.children[1]
+    assert body.layout.display == "none"
+    state.undo()
+    assert panel.told[3:] == [("enable", True), ("turned", False)]
+    panel.fold.unfolded = True
+    assert panel.told[5:] == [("turned", True), ("show", 0), ("enable", True)]
+    assert (panel.widget.children[1], body.layout.display) == (body, None)
+    panel.fold.unfolded = False
+    state.redo()
+    state.step(STEP)
+    assert state.error is None
+    panel.fold.unfolded = True
+    assert isinstance(state.error, ZeroDivisionError)
 
 
 # -- Forget set -------------------------------------------------------------------------------------------------------

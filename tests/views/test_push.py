@@ -23,7 +23,7 @@ def test_folded_it_measures_nothing_and_open_it_follows_every_step(opened):
     panel, state = opened()
     state.step(STEP)
     assert "push" not in state.picture.readings
-    panel.fold.head.unfolded = True
+    panel.fold.unfolded = True
     reading = state.picture.now("push")
     bars = panel.rows.figure.data[0]
     assert list(reversed(bars.x)) == [row["moved"] for row in reading.rows if row["kind"] == "token"]
@@ -33,14 +33,14 @@ def test_folded_it_measures_nothing_and_open_it_follows_every_step(opened):
     assert [value for _, value in panel.prompt.options] == list(prompts(reading))
     state.step(STEP)
     assert list(state.picture.readings["push"]) == [1, 2]
-    panel.fold.head.unfolded = False
+    panel.fold.unfolded = False
     state.step(STEP)
     assert list(state.picture.readings["push"]) == [1, 2]
 
 
 def test_a_prompt_is_chosen_and_its_words_have_before_and_after(opened):
     panel, state = opened()
-    panel.fold.head.unfolded = True
+    panel.fold.unfolded = True
     assert panel.rows.summary == "This is the start: no step has pushed anything yet."
     assert panel.words.summary == panel.rows.summary
     state.step(STEP)
@@ -57,7 +57,7 @@ def test_a_prompt_is_chosen_and_its_words_have_before_and_after(opened):
 
 def test_a_step_that_left_the_embedding_says_so(opened):
     panel, state = opened()
-    panel.fold.head.unfolded = True
+    panel.fold.unfolded = True
     state.where = "block 0"
     state.step(STEP)
     assert panel.rows.figure is None

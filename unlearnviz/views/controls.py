@@ -36,7 +36,7 @@ class Controls:
             (advanced if each.metadata["advanced"] else basic).append(control)
         parts: list[widgets.Widget] = [*basic]
         if advanced:
-            parts.append(folded("Advanced", advanced))
+            parts += folded("Advanced", advanced)
         self.widget = widgets.VBox(parts)
 
     def value(self) -> Any:

@@ -21,7 +21,12 @@ export default {
     const button = document.createElement("button");
     button.type = "button";
     button.className = "uv-fold";
-    el.append(button);
+    if (model.get("heading")) {
+      const heading = document.createElement("h3");
+      heading.className = "uv-heading uv-fold-heading";
+      heading.append(button);
+      el.append(heading);
+    } else el.append(button);
     const show = () => {
       button.textContent = model.get("title");
       button.setAttribute("aria-expanded", String(model.get("unfolded")));
@@ -44,25 +49,28 @@ _CSS = """
   border: 1px solid var(--jp-border-color2, #ccc); border-radius: 3px; }
 .uv-fold::before { content: "\\25B8\\00A0"; }
 .uv-fold[aria-expanded="true"]::before { content: "\\25BE\\00A0"; }
+.uv-heading.uv-fold-heading { margin: 0; }
+.uv-fold-heading .uv-fold { font-size: 15px; }
 .uv-fold:focus-visible { outline: 2px solid #0072b2; outline-offset: 1px; }
 """
 
 
 class FoldButton(anywidget.AnyWidget):
-    """The line that opens and closes a fold."""
+    """The line that opens and closes a fold; `heading` where it is the title of a panel."""
 
     _esm = _ESM
     _css = _CSS
 
     title = traitlets.Unicode().tag(sync=True)
     unfolded = traitlets.Bool(default_value=False).tag(sync=True)
+    heading = traitlets.Bool(default_value=False).tag(sync=True)
 
 
-def folded(title: str, children: Sequence[widgets.Widget]) -> widgets.VBox:
-    """Widgets below a button that opens and closes them; closed at first."""
+def folded(title: str, children: Sequence[widgets.Widget]) -> list[widgets.Widget]:
+    """A button, and below it the widgets that it opens and closes; closed at first."""
     head, body = FoldButton(title=title), widgets.VBox(list(children), layout={"display": "none"})
     head.observe(lambda change: setattr(body.layout, "display", None if change["new"] else "none"), "unfolded")
-    return widgets.VBox([head, body])
+    return [head, body]
 
 
 class Fold:

@@ -83,7 +83,7 @@ class Influence(Panel):
             widgets.HBox([self.request.widget, self.way, self.by, self.everything], layout=row),
             self.map,
             self.detail,
-            advanced,
+            *advanced,
         ]
 
     @cached_property

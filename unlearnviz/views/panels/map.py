@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
@@ -11,7 +10,6 @@ import ipywidgets as widgets
 from unlearnviz.engine.probes.text_map import TextMap
 from unlearnviz.views.chart import Chart
 from unlearnviz.views.controls import button
-from unlearnviz.views.fold import Fold
 from unlearnviz.views.losses import Losses
 from unlearnviz.views.map_figure import Place, text_map
 from unlearnviz.views.panels.panel import WIDE, Panel
@@ -27,28 +25,20 @@ NOT_YET = "Not drawn yet: press Draw the map. The model reads every text on it t
 
 
 class Map(Panel):
-    """A fold: drawn when asked, coloured by the change of each text's loss since the start."""
+    """Folded; drawn when asked, coloured by the change of each text's loss since the start."""
 
-    title = "Map of the texts"
+    title = "Map of the texts: what the model reads alike, and what moved; draw around texts to pick them"
     column, order = WIDE, 1
+    folded = True
 
     def build(self) -> list[widgets.Widget]:
-        """The line that opens it."""
+        """Two buttons and the map."""
         self.losses = Losses(self.state)
         self._passages = {passage.id: passage for passage in self.state.session.corpus}
         self._chosen: list[Passage] = []  # drawn around, and not picked yet
         self._colourless = False  # the map was asked for, and then its colours will be
         self.state.probe(TextMap(limit=LIMIT, label=LABEL))
         self.state.live(LABEL, live=False)
-        self.fold = Fold(
-            self.state,
-            "Texts that the model reads alike, and what moved; draw around texts to pick them",
-            self._build,
-            self._show,
-        )
-        return self.fold.widgets
-
-    def _build(self) -> Sequence[widgets.Widget]:
         meaning = "Where the model puts each text, and how its loss changed since the start"
         self.draw = button("Draw the map", self._ask, tooltip=meaning, width="130px")
         self.chart = Chart(None, summary=NOT_YET)
@@ -57,17 +47,13 @@ class Map(Panel):
         self.add.layout.display = "none"
         return [widgets.HBox([self.draw, self.add]), self.chart]
 
-    def show(self, picture: Picture) -> None:
-        """Draw, where it is open; what was measured is remembered anyway."""
-        self.losses.look(picture)
-        self.fold.show(picture)
-
     def _ask(self) -> None:
         self._colourless = True
         self.state.soon(lambda: self.state.ask(LABEL), f"ask {LABEL}")
 
-    def _show(self, picture: Picture) -> None:
+    def show(self, picture: Picture) -> None:
         """The map as measured last, and as far as losses are known, their colours."""
+        self.losses.look(picture)  # what was measured is remembered, on the map or not
         reading = picture.latest(LABEL)
         if reading is None:
             self.chart.update(None, summary=NOT_YET)
@@ -114,6 +100,5 @@ class Map(Panel):
 
     def enable(self, *, idle: bool) -> None:
         """Drawing and adding wait for work."""
-        if self.fold.body.children:
-            self.draw.disabled = not idle or not self.state.picture.forget
-            self.add.disabled = not idle or not self._chosen
+        self.draw.disabled = not idle or not self.state.picture.forget
+        self.add.disabled = not idle or not self._chosen

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import ipywidgets as widgets
 
 from unlearnviz.views.controls import close_all
+from unlearnviz.views.fold import FoldButton
 
 if TYPE_CHECKING:
     from unlearnviz.views.picture import Picture
@@ -19,20 +20,34 @@ WIDE = 3
 class Panel:
     """A titled box. Subclass it in a file of this folder: build widgets in `build`, draw the picture in `show`.
 
-    Panels never know each other: a click calls a verb of the state, and every panel sees the new picture.
+    Panels never know each other: a click calls a verb of the state, and every panel sees the new picture. A folded panel is
+    one line at first: it is built when it is opened for the first time, and drawn only while it is open.
     """
 
     title: ClassVar[str] = ""
     column: ClassVar[int] = 0  # 0, 1 or 2, from left to right, or WIDE: below them, over all three
     order: ClassVar[int] = 0  # from top to bottom within the column
+    folded: ClassVar[bool] = False  # closed at first; opening and closing calls `turned`
 
     def __init__(self, state: SessionState) -> None:
         self.state = state
-        heading = widgets.HTML(f"<h3 class='uv-heading'>{html.escape(self.title)}</h3>")
-        self.widget = widgets.VBox([heading, *self.build()]).add_class("uv-panel")
-        self.widget.add_class("uv-" + type(self).__name__.lower())
+        self.built = not self.folded  # whether `build` was called
+        self.fold: FoldButton | None = None  # the line that opens a folded panel
+        if self.folded:
+            self.fold = FoldButton(title=self.title, heading=True)
+            self.fold.observe(self._turned, "unfolded")
+            self.widget = widgets.VBox([self.fold])
+        else:
+            heading = widgets.HTML(f"<h3 class='uv-heading'>{html.escape(self.title)}</h3>")
+            self.widget = widgets.VBox([heading, *self.build()])
+        self.widget.add_class("uv-panel").add_class("uv-" + type(self).__name__.lower())
         state.observe(self._on_picture, "picture")
         state.observe(self._on_lasting, "lasting")
+
+    @property
+    def open(self) -> bool:
+        """Whether its contents can be seen."""
+        return self.fold is None or self.fold.unfolded
 
     def build(self) -> list[widgets.Widget]:
         """The panel's widgets, top to bottom."""
@@ -45,14 +60,32 @@ class Panel:
     def enable(self, *, idle: bool) -> None:
         """Work goes on for a while (not idle), or that has ended: disable or enable what starts work."""
 
+    def turned(self, *, unfolded: bool) -> None:
+        """A folded panel was opened (it is built by then) or closed: begin or end what is measured for it."""
+
+    def _turned(self, change: dict[str, bool]) -> None:
+        try:
+            if not self.built:
+                self.widget.children = (*self.widget.children, widgets.VBox(self.build()))
+                self.built = True
+            self.widget.children[-1].layout.display = None if change["new"] else "none"
+            self.turned(unfolded=change["new"])
+            if change["new"]:
+                self.show(self.state.picture)
+                self.enable(idle=not self.state.lasting)
+        except Exception as error:  # in a callback nobody would see it
+            self.state.failed(error)
+
     def _on_picture(self, change: dict[str, Picture]) -> None:
         try:
-            self.show(change["new"])
+            if self.open:
+                self.show(change["new"])
         except Exception as error:  # shown in the page; the other panels go on
             self.state.failed(error)
 
     def _on_lasting(self, change: dict[str, str]) -> None:
-        self.enable(idle=not change["new"])
+        if self.built:
+            self.enable(idle=not change["new"])
 
     def close(self) -> None:
         """Stop watching and close every widget."""

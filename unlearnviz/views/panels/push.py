@@ -9,29 +9,24 @@ import ipywidgets as widgets
 from unlearnviz.engine.probes.push import Push as PushProbe
 from unlearnviz.views.chart import Chart
 from unlearnviz.views.controls import offer
-from unlearnviz.views.fold import Fold
 from unlearnviz.views.influence_figures import snippet
 from unlearnviz.views.panels.panel import WIDE, Panel
 from unlearnviz.views.push_figures import moved, next_words, prompts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from unlearnviz.views.picture import Picture
 
 
 class Push(Panel):
-    """A fold with two charts."""
+    """Two charts, folded."""
 
-    title = "What did this step push?"
+    title = "What did this step push? Tokens that moved, and next words that became more and less likely"
     column, order = WIDE, 2
+    folded = True
 
     def build(self) -> list[widgets.Widget]:
-        """The line that opens it."""
-        self.fold = Fold(self.state, "Tokens that moved, and next words that became more and less likely", self._build, self._show, PushProbe())
-        return self.fold.widgets
-
-    def _build(self) -> Sequence[widgets.Widget]:
+        """The rows that moved; a prompt, and the words after it."""
+        self.state.probe(PushProbe())
         half = {"flex": "1 1 380px", "min_width": "0", "width": "auto"}
         self.rows = Chart(None, summary="", layout=half)
         self.prompt = widgets.Dropdown(
@@ -42,11 +37,12 @@ class Push(Panel):
         right = widgets.VBox([self.prompt, self.words], layout=half)
         return [widgets.HBox([self.rows, right], layout={"flex_flow": "row wrap"})]
 
-    def show(self, picture: Picture) -> None:
-        """Draw, where it is open."""
-        self.fold.show(picture)
+    def turned(self, *, unfolded: bool) -> None:
+        """Measured while it is open."""
+        self.state.live("push", live=unfolded)
 
-    def _show(self, picture: Picture) -> None:
+    def show(self, picture: Picture) -> None:
+        """Draw both charts."""
         reading = picture.now("push")
         figure, sentence = moved(reading)
         self.rows.update(figure, summary=sentence)
@@ -55,4 +51,4 @@ class Push(Panel):
         self.words.update(figure, summary=sentence)
 
     def _chosen(self, _change: object) -> None:
-        self.fold.show(self.state.picture)
+        self.show(self.state.picture)
