@@ -15,7 +15,7 @@ from unlearnviz.engine.learning import Recipe, lessons, train
 from unlearnviz.engine.model import LanguageModel
 from unlearnviz.engine.session import Session
 from unlearnviz.engine.weights import Weights, fingerprint
-from unlearnviz.errors import BadForgetSet, BadSetting, Cancelled, NotPossible, Overshoot
+from unlearnviz.errors import BadForgetSet, BadSetting, Cancelled, NotPossible, Overshoot, UnknownName
 
 SHORT = Recipe(epochs=2, batch_size=8, learning_rate=1e-2)
 SIZE = Size(blocks=1, width=16, heads=2, vocabulary=300, context=64)
@@ -287,6 +287,30 @@ def test_the_twin_speaks_only_for_its_own_forget_set():
     assert session.measure("update-size")["update-size"].rows[-1]["to_twin"] is None
     session.pick("Mara Okafor", "A typed text of some words.")  # which no model was taught
     assert session.active_twin is twin
+
+
+def test_several_twins_of_one_pick_are_measured_by_their_seeds():
+    session = fresh()
+    session.learn(recipe=SHORT)
+    twins = [session.twin(seed=seed) for seed in (3, 1)]
+    assert session.fitting_twins == (*twins,)
+    assert session.active_twin is twins[0]
+    values = {twin.seed: session.measure("perplexity", of=f"twin {twin.seed}")["perplexity"].value for twin in twins}
+    assert values[1] != values[3] == session.measure("perplexity", of="twin")["perplexity"].value
+    reading = session.measure("update-size", of="twin 1")["update-size"]
+    assert (reading.of, reading.step) == ("twin 1", 0)
+    assert reading.rows[-1]["to_twin"] == pytest.approx(twins[1].weights.distance(twins[0].weights), rel=1e-12)
+    with pytest.raises(NotPossible) as caught:
+        session.measure("perplexity", of="twin 7")
+    assert str(caught.value) == (
+        "No twin of seed 7 was trained without the present forget set, but 'twin 3', 'twin 1'; session.twin(seed=7) trains it."
+    )
+    with pytest.raises(UnknownName, match="No reference named 'twin x'"):
+        session.measure("perplexity", of="twin x")
+    session.pick("Tom Lindqvist")
+    assert session.fitting_twins == ()
+    with pytest.raises(NotPossible, match="No twin was trained without exactly the present forget set"):
+        session.measure("perplexity", of="twin 3")
 
 
 def test_what_has_no_twin_is_a_sentence():

@@ -15,6 +15,7 @@ from unlearnviz.errors import BadForgetSet, BadSetting, Cancelled, ChangedOutsid
 if TYPE_CHECKING:
     from unlearnviz.engine.model import LanguageModel
     from unlearnviz.engine.session import Session
+    from unlearnviz.engine.twin import Twin
     from unlearnviz.engine.weights import Weights
 
 
@@ -131,15 +132,31 @@ def _whose(session: Session, of: str | int) -> tuple[Weights, int | None, Any]:
         return session.weights, session.head, session.head
     if of == "start":
         return session.snapshots[0].weights, 0, 0
-    if of == "twin":
-        twin = session.active_twin
-        if twin is None:
-            raise NotPossible("No twin was trained without exactly the present forget set; session.twin() trains one where the recipe is known.")
+    if of == "twin" or _seed(of) is not None:
+        twin = _twin(session, _seed(of))
         return twin.weights, None, ("twin", id(twin))
     if isinstance(of, int) or str(of).isdigit():
         step = session.history.find(int(of))
         return session.snapshots[step].weights, step, step
     raise unknown("reference", of, ["now", "start", "twin", "a step id"])
+
+
+def _seed(of: str | int) -> int | None:
+    """Of "twin 3" the 3."""
+    word, _, seed = str(of).partition(" ")
+    return int(seed) if word == "twin" and seed.isdecimal() else None
+
+
+def _twin(session: Session, seed: int | None) -> Twin:
+    """The twin of the present forget set, or the one of this seed among several."""
+    fitting = session.fitting_twins
+    if not fitting:
+        raise NotPossible("No twin was trained without exactly the present forget set; session.twin() trains one where the recipe is known.")
+    found = next((twin for twin in fitting if seed in (None, twin.seed)), None)
+    if found is None:
+        known = ", ".join(f"'twin {twin.seed}'" for twin in fitting)
+        raise NotPossible(f"No twin of seed {seed} was trained without the present forget set, but {known}; session.twin(seed={seed}) trains it.")
+    return found
 
 
 def _take_back(session: Session, probe: Probe) -> None:

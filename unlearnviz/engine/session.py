@@ -169,13 +169,13 @@ class Session(Moving):
 
         Args:
             probes: probes, or names of probes with their default settings.
-            of: "now", "start", "twin" or a step id.
+            of: "now", "start", "twin", a step id, or one of several twins by its seed: "twin 3".
 
         Raises:
             UnknownName: an unknown probe or step.
             BadForgetSet: nothing is picked.
             BadSetting: two probes with one label.
-            NotPossible: `of="twin"` while no twin fits the forget set.
+            NotPossible: `of="twin"` while no twin fits the forget set, or none of that seed.
         """
         return drain(self.measuring(*probes, of=of))
 
@@ -188,10 +188,15 @@ class Session(Moving):
         return readings
 
     @property
-    def active_twin(self) -> Twin | None:
-        """The twin that never saw exactly the present forget set, or None."""
+    def fitting_twins(self) -> tuple[Twin, ...]:
+        """The twins that never saw exactly the present forget set, the first one trained first; they differ in their seeds."""
         asked = self.taught_forget
-        return next((twin for twin in self.twins if twin.left_out == asked), None) if asked else None
+        return tuple(twin for twin in self.twins if twin.left_out == asked) if asked else ()
+
+    @property
+    def active_twin(self) -> Twin | None:
+        """The first of them, which stands for all where one is enough; None where there is none."""
+        return next(iter(self.fitting_twins), None)
 
     @property
     def taught_forget(self) -> frozenset[str]:
