@@ -16,9 +16,9 @@ NAMES = [
     *("ActivationGradient", "Chart", "Collateral", "Conflict", "Corpus", "Dashboard", "ExactRecall", "FineTune"),
     *("FuzzyUnlearning", "Generation", "GradientAscent", "GradientDifference", "GradientMethod", "GradientNorm"),
     *("Influence", "IterativeUnlearning", "LanguageModel", "Leak", "Method", "ModelSimilarity", "Normalisation"),
-    *("Passage", "PassagePerplexity", "Perplexity", "PreparedTexts", "Preview", "Probe", "Push", "Reading", "Removal"),
-    *("Session", "Similarity", "TextFile", "TextMap", "TokenInfluence", "TokenText", "UnlearnvizError", "UpdateSize"),
-    *("demo", "learn", "search"),
+    *("Passage", "PassagePerplexity", "Perplexity", "PreparedTexts", "Preview", "Probe", "Push", "Reading"),
+    *("Removal", "Session", "Similarity", "TextFile", "TextMap", "TokenInfluence", "TokenText", "UnlearningError"),
+    *("UnlearnvizError", "UpdateSize", "VerificationError", "demo", "learn", "search"),
 ]
 
 

@@ -20,8 +20,8 @@ The nouns:
 - A `Probe` measures and changes nothing: `Perplexity`, `Generation`, `ExactRecall`, `GradientNorm`, `UpdateSize`; `Conflict`
   of forgetting with keeping, `ActivationGradient` token by token, `Push` of the last step, `Influence` of every taught text
   and `TokenInfluence` of its tokens, `Removal` of a taught text; `ModelSimilarity`, `PassagePerplexity` and
-  `TextMap` look at any texts, one by one; `Leak` of the facts, `Collateral` for the other texts. What it found is a
-  `Reading`.
+  `TextMap` look at any texts, one by one; `Leak` of the facts, `Collateral` for the other texts; `VerificationError`, the distance from a
+  retrained model, and `UnlearningError`, its proxy without one. What it found is a `Reading`.
 - `search` finds the texts that look like some, by a `Similarity` after a `Normalisation`: in a list, in `PreparedTexts` for many
   searches, or in a `TextFile` larger than memory.
 - A `Preview` says what a step would do to each group of texts, before it is taken.
@@ -66,7 +66,9 @@ if TYPE_CHECKING:
     from unlearnviz.engine.probes.removal import Removal
     from unlearnviz.engine.probes.text_map import TextMap
     from unlearnviz.engine.probes.token_influence import TokenInfluence
+    from unlearnviz.engine.probes.unlearning_error import UnlearningError
     from unlearnviz.engine.probes.update_size import UpdateSize
+    from unlearnviz.engine.probes.verification_error import VerificationError
     from unlearnviz.engine.search import search
     from unlearnviz.engine.session import Session
     from unlearnviz.engine.similarity import Normalisation, Similarity
@@ -115,8 +117,10 @@ __all__ = [
     "TextMap",
     "TokenInfluence",
     "TokenText",
+    "UnlearningError",
     "UnlearnvizError",
     "UpdateSize",
+    "VerificationError",
     "demo",
     "learn",
     "search",
@@ -159,8 +163,10 @@ _HOMES = {
     "TextMap": "engine.probes.text_map",
     "TokenInfluence": "engine.probes.token_influence",
     "TokenText": "views.tokens",
+    "UnlearningError": "engine.probes.unlearning_error",
     "UnlearnvizError": "errors",
     "UpdateSize": "engine.probes.update_size",
+    "VerificationError": "engine.probes.verification_error",
     "learn": "engine.first_lesson",
     "search": "engine.search",
 }

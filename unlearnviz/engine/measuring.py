@@ -61,9 +61,10 @@ def take_readings(session: Session, probes: Sequence[Probe], of: str | int) -> G
     edited = of == "now" and bool(session.snapshots.changed_outside())
     passages = {group: tuple(passage.id for passage in members) for group, members in session.groups.items()}
     twin = session.active_twin
+    twins = [each for each in session.twins if twin is not None and each.left_out == twin.left_out]  # the active one first
     readings: dict[str, Reading] = {}
     for done, probe in enumerate(probes):
-        full_key = (type(probe), repr(probe), key, tuple(passages.items()), id(twin))
+        full_key = (type(probe), repr(probe), key, tuple(passages.items()), *map(id, twins))
         reading = None if edited else session.measurements.find(full_key)
         if reading is None:
             live = weights is session.weights
@@ -76,6 +77,8 @@ def take_readings(session: Session, probes: Sequence[Probe], of: str | int) -> G
                 previous=session.snapshots[parent].weights if parent is not None and session.snapshots.holds(parent) else None,
                 history=session.history,
                 step=session.head if step is None else step,
+                twins=tuple(each.weights for each in twins),
+                lineage=session.lineage,
             )
             began = time.perf_counter()
             model = session.model if live else session.model.at(weights, copied=session.snapshots.small)

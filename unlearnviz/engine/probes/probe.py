@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from unlearnviz.engine.corpus import Corpus, Passage
     from unlearnviz.engine.history import History
     from unlearnviz.engine.model import LanguageModel
+    from unlearnviz.engine.teaching import Lineage
     from unlearnviz.engine.weights import Weights
 
 registry: Registry[Probe] = Registry("probe", "unlearnviz.engine.probes")
@@ -70,6 +71,8 @@ class View:
         previous: the weights before the last step, or None at the start.
         history: the steps so far.
         step: the step looked at.
+        twins: the weights of every twin of this pick, `twin` first; they differ in the seed of their order.
+        lineage: how the model came to know its texts, or None where that is not known.
     """
 
     groups: Mapping[str, tuple[Passage, ...]]
@@ -79,6 +82,8 @@ class View:
     previous: Weights | None
     history: History
     step: int
+    twins: tuple[Weights, ...] = ()
+    lineage: Lineage | None = None
 
 
 def find_passage(name: str, corpus: Corpus, view: View) -> Passage:
