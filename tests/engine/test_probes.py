@@ -176,12 +176,21 @@ def test_update_size_against_the_weights_themselves():
         assert row["step"] == pytest.approx(apart(now, before, names), rel=1e-6)
         assert row["from_start"] == pytest.approx(apart(now, start, names), rel=1e-6)
         assert row["to_twin"] == pytest.approx(apart(now, twin, names), rel=1e-6)
+        assert row["start_to_twin"] == pytest.approx(apart(start, twin, names), rel=1e-6)
+        moved, way = (torch.cat([(side[name].double() - start[name].double()).flatten() for name in names]) for side in (now, twin))
+        if row["group"] in ("embedding", "block 0", "all"):
+            assert row["towards_twin"] == pytest.approx(float(torch.cosine_similarity(moved, way, dim=0)), abs=1e-9)
+            assert row["towards_twin"] != 0
+        else:
+            assert (row["towards_twin"], float(moved.abs().sum())) == (None, 0.0)
     assert reading.rows[-1]["group"] == "all"
     assert reading.value == reading.rows[-1]["from_start"] > 0
     assert session.history[2].update_norm == {"block 0": pytest.approx(reading.rows[-1]["step"], rel=1e-9)}
     start_row = session.measure("update-size", of="start")["update-size"].rows[-1]
     assert (start_row["step"], start_row["from_start"]) == (0.0, 0.0)
-    assert session.measure("update-size", of="twin")["update-size"].rows[-1]["to_twin"] == 0.0
+    assert start_row["towards_twin"] is None
+    twin_row = session.measure("update-size", of="twin")["update-size"].rows[-1]
+    assert (twin_row["to_twin"], twin_row["towards_twin"]) == (0.0, pytest.approx(1.0, abs=1e-9))
 
 
 def test_generation_asks_the_prompts_of_the_forget_texts(taught):

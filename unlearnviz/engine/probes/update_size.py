@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class UpdateSize(Probe):
-    """L2 distances between weights: of the last step, from the start, and to the twin.
+    """L2 distances between weights: of the last step, from the start, and to the twin; and whether the way led towards the twin.
 
-    Rows: {"group" (of parameters), "step", "from_start", "to_twin" (None without a twin)}; the last row is the whole model,
-    "all". The headline is the whole model's distance from the start.
+    Rows: {"group" (of parameters), "step", "from_start", "to_twin" (None without a twin), "start_to_twin" (likewise: what doing
+    nothing leaves), "towards_twin"}; the last row is the whole model, "all". "towards_twin" is the cosine between what was moved
+    since the start and the way from the start to the twin: 1 = straight towards it, 0 = at right angles, -1 = straight away;
+    None without a twin and where nothing moved. The headline is the whole model's distance from the start.
     """
 
     unit = "L2 norm of the difference"
@@ -27,16 +29,26 @@ class UpdateSize(Probe):
     def measure(self, model: LanguageModel, corpus: Corpus, view: View) -> Reading:  # noqa: ARG002
         """One row per parameter group and one for the whole model."""
         rows: list[dict[str, Any]] = []
+        along: list[float] = []
         for group, names in model.layout.groups.items():
+            along.append(view.weights.inner(view.twin, view.start, names) if view.twin is not None else 0.0)
             rows.append(
                 {
                     "group": group,
                     "step": view.weights.distance(view.previous, names) if view.previous is not None else 0.0,
                     "from_start": view.weights.distance(view.start, names),
                     "to_twin": view.weights.distance(view.twin, names) if view.twin is not None else None,
+                    "start_to_twin": view.start.distance(view.twin, names) if view.twin is not None else None,
                 }
             )
         whole: dict[str, Any] = {"group": "all"}
-        for column in ("step", "from_start", "to_twin"):
+        for column in ("step", "from_start", "to_twin", "start_to_twin"):
             whole[column] = None if rows[0][column] is None else math.sqrt(sum(row[column] ** 2 for row in rows))
-        return self.reading(whole["from_start"], [*rows, whole])
+        rows.append(whole)
+        for row, inner in zip(rows, (*along, math.fsum(along)), strict=True):
+            row["towards_twin"] = _cosine(inner, row["from_start"], row["start_to_twin"])
+        return self.reading(whole["from_start"], rows)
+
+
+def _cosine(inner: float, one: float, other: float | None) -> float | None:
+    return max(-1.0, min(1.0, inner / (one * other))) if one and other else None
