@@ -7,6 +7,7 @@
     |- BadForgetSet       (ValueError)    empty, covering everything, or overlapping the holdout
     |- BadCorpus          (ValueError)    a file or table that holds no usable texts
     |- BadModel           (ValueError)    a folder or model that cannot be used, with the reason
+    |- BadLedger          (ValueError)    a ledger that is damaged, unfinished, or of another model or other texts
     |- NotPossible        (RuntimeError)  nothing to undo, no recipe, a budget spent
     |- Busy               (RuntimeError)  another piece of work is running
     |- ChangedOutside     (RuntimeError)  someone edited the model behind the session's back
@@ -53,6 +54,10 @@ class BadCorpus(UnlearnvizError, ValueError):
 
 class BadModel(UnlearnvizError, ValueError):
     """A folder or a model that cannot be used."""
+
+
+class BadLedger(UnlearnvizError, ValueError):
+    """A ledger that is damaged, unfinished, or belongs to another model or other texts."""
 
 
 class NotPossible(UnlearnvizError, RuntimeError):

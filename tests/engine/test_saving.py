@@ -95,8 +95,8 @@ def test_a_crash_at_any_write_leaves_the_earlier_save_readable(other, tmp_path, 
     if other == "further steps":
         old.step(where="all")
     new = old if other == "further steps" else worlds.session(tied=False, blocks=1)
-    real, writes = saving._exchange, []
-    monkeypatch.setattr(saving, "_exchange", lambda *arguments: (writes.append(1), real(*arguments)))
+    real, writes = saving.exchange, []
+    monkeypatch.setattr(saving, "exchange", lambda *arguments: (writes.append(1), real(*arguments)))
     shutil.copytree(tmp_path / "x", tmp_path / "count")
     new.save(tmp_path / "count")
     total = len(writes)
@@ -113,7 +113,7 @@ def test_a_crash_at_any_write_leaves_the_earlier_save_readable(other, tmp_path, 
                 raise OSError(28, "No space left on device")
             real(file, content)
 
-        monkeypatch.setattr(saving, "_exchange", break_off)
+        monkeypatch.setattr(saving, "exchange", break_off)
         before = worlds.state(new)
         with pytest.raises(SaveFailed) as caught:
             new.save(place)
@@ -123,7 +123,7 @@ def test_a_crash_at_any_write_leaves_the_earlier_save_readable(other, tmp_path, 
         )
         assert worlds.state(new) == before
         assert everything(Session.load(place)) == wanted
-        monkeypatch.setattr(saving, "_exchange", real)
+        monkeypatch.setattr(saving, "exchange", real)
         new.save(place)
         assert Session.load(place).fingerprint() == new.fingerprint()
         assert not list(place.rglob("tensors/*.part"))

@@ -11,9 +11,7 @@ crash leaves the earlier save readable. Files carry the hash of their content: a
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -24,9 +22,12 @@ import torch
 from safetensors.torch import load as from_bytes
 from safetensors.torch import save as to_bytes
 
+from unlearnviz.engine.atomic import digest, exchange
 from unlearnviz.engine.corpus import Corpus, Passage
 from unlearnviz.engine.history import History
 from unlearnviz.engine.learning import Recipe
+from unlearnviz.engine.ledger import Ledger
+from unlearnviz.engine.ledger_folder import JOURNAL
 from unlearnviz.engine.loading import load_tokenizer
 from unlearnviz.engine.model import LanguageModel
 from unlearnviz.engine.snapshots import Snapshot
@@ -82,8 +83,9 @@ def save(session: Session, path: Path) -> Path:
                 for twin in session.twins
             ],
             "lineage": _lineage_to_json(session.lineage, writer),
+            "ledger": writer.ledger(session.ledger),
         }
-        _exchange(path / "session.json", json.dumps(content).encode())
+        exchange(path / "session.json", json.dumps(content).encode())
     except OSError as error:
         raise SaveFailed(
             f"The session could not be saved to {str(path)!r}: {error.strerror or error}. Nothing saved there before was lost; "
@@ -98,18 +100,27 @@ class _Writer:
 
     def __init__(self, path: Path) -> None:
         self.path, self.folder = path, path / "tensors"
-        self._model = ""
+        self._model, self._ledger = "", ""
         self._written: dict[int, dict[str, Any]] = {}
         self._alive: list[StoredTensor] = []  # ids stay unique while we hold them
 
     def model(self, model: LanguageModel) -> str:
         """Write config and tokenizer; returns the name of their folder."""
         files = {"config.json": model.module.config.to_json_string(use_diff=False), "tokenizer.json": model.tokenizer.to_str()}
-        self._model = f"model-{_digest(json.dumps(files).encode())}"
+        self._model = f"model-{digest(json.dumps(files).encode())}"
         (self.path / self._model).mkdir(exist_ok=True)
         for name, content in files.items():
-            _exchange(self.path / self._model / name, content.encode())
+            exchange(self.path / self._model / name, content.encode())
         return self._model
+
+    def ledger(self, ledger: Ledger | None) -> str | None:
+        """Copy the ledger; returns the name of its folder."""
+        if ledger is None:
+            return None
+        self._ledger = f"ledger-{digest((ledger.path / JOURNAL).read_bytes())}"
+        if ledger.path != self.path / self._ledger:
+            ledger.copy_to(self.path / self._ledger)
+        return self._ledger
 
     def all(self, stored: Mapping[str, StoredTensor]) -> dict[str, dict[str, Any]]:
         """Name -> where its tensor lies."""
@@ -122,10 +133,10 @@ class _Writer:
         if stored.base is not None:
             place["base"] = self._one(stored.base)
         content = stored.file.read_bytes() if stored.file is not None else to_bytes(_parts(stored))
-        place["file"] = f"{_digest(content)}.safetensors"
+        place["file"] = f"{digest(content)}.safetensors"
         file = self.folder / place["file"]
-        if not file.exists() or _digest(file.read_bytes()) != _digest(content):  # damaged since: written anew
-            _exchange(file, content)
+        if not file.exists() or digest(file.read_bytes()) != digest(content):  # damaged since: written anew
+            exchange(file, content)
         self._written[id(stored)] = place
         self._alive.append(stored)
         return place
@@ -137,28 +148,14 @@ class _Writer:
             for file in self.folder.iterdir():
                 if file.name not in needed:
                     file.unlink(missing_ok=True)
-            for folder in self.path.glob("model-*"):
-                if folder.name != self._model:
+            for folder in (*self.path.glob("model-*"), *self.path.glob("ledger-*")):
+                if folder.name not in (self._model, self._ledger):
                     shutil.rmtree(folder, ignore_errors=True)
 
 
 def _parts(stored: StoredTensor) -> dict[str, torch.Tensor]:
     parts = {"value": stored.tensor, "rows": stored.rows, "row_values": stored.row_values}
     return {name: part.detach().cpu().contiguous() for name, part in parts.items() if part is not None}
-
-
-def _exchange(file: Path, content: bytes) -> None:
-    """Write a file in one move: either the old content is there or the new one."""
-    part = file.with_name(f"{file.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as handle:
-            handle.write(content)
-            handle.flush()
-            os.fsync(handle.fileno())
-        part.replace(file)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
 
 
 def _lineage_to_json(lineage: Lineage | None, writer: _Writer) -> dict[str, Any] | None:
@@ -181,10 +178,6 @@ def _lineage_from_json(data: Mapping[str, Any] | None, reader: _Reader) -> Linea
         initial_seed=data["initial_seed"],
         further=tuple(Recipe(**recipe) for recipe in data["further"]),
     )
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
 
 
 def load(path: Path, *, device: str = "cpu", memory_budget: int | None = None, disk_budget: int | None = None) -> Session:
@@ -238,6 +231,8 @@ def _assemble(path: Path, content: Mapping[str, Any], device: str, memory_budget
         for each in content["twins"]
     ]
     session.lineage = _lineage_from_json(content["lineage"], reader)
+    if content.get("ledger") is not None:
+        session.ledger = Ledger.open(path / content["ledger"])
     session.snapshots.references = [twin.weights for twin in session.twins]
     if session.lineage is not None and session.lineage.initial is not None:
         session.snapshots.references.append(session.lineage.initial)
@@ -270,7 +265,7 @@ class _Reader:
                 parts = {name: part.to(self.device) for name, part in from_bytes(data).items()}
             except (OSError, SafetensorError) as error:
                 raise BadModel(f"The saved session misses {place['file']} or it is damaged: {error}.") from error
-            if f"{_digest(data)}.safetensors" != place["file"]:
+            if f"{digest(data)}.safetensors" != place["file"]:
                 raise BadModel(f"The saved session is damaged: {place['file']} holds something else than was saved.")
             if "value" in parts:
                 self._read[key] = self.store.adopt(parts["value"])

@@ -8,9 +8,9 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unlearnviz.engine import measuring, stepping, teaching
+from unlearnviz.engine import measuring, stepping
 from unlearnviz.engine.corpus import Corpus, Passage
-from unlearnviz.engine.events import Event, Learned, Listeners, Measured, Picked, Stepped, TwinReady
+from unlearnviz.engine.events import Event, Listeners, Measured, Picked, Stepped
 from unlearnviz.engine.groups import choose_groups, notes_on, resolve
 from unlearnviz.engine.history import History, StepRecord
 from unlearnviz.engine.methods.method import Method
@@ -22,20 +22,21 @@ from unlearnviz.engine.probes.probe import Probe, Reading
 from unlearnviz.engine.progress import Progress, drain
 from unlearnviz.engine.selection import ParameterSelection
 from unlearnviz.engine.snapshots import Snapshots
+from unlearnviz.engine.teachable import Teachable
 from unlearnviz.engine.turn import Turn
 from unlearnviz.engine.weights import Weights, fingerprint
-from unlearnviz.errors import BadForgetSet, BadSetting
+from unlearnviz.errors import BadSetting
 
 if TYPE_CHECKING:
-    from unlearnviz.engine.learning import Recipe
+    from unlearnviz.engine.ledger import Ledger
     from unlearnviz.engine.teaching import Lineage
     from unlearnviz.engine.twin import Twin
 
 UPDATE_FRACTION = 0.0078  # of a selection's norm: what 0.25 is of the shipped embedding's 32.2
 
 
-class Session(Moving):
-    """The state of unlearning, step by step; `Moving` has the verbs that go back and forth.
+class Session(Moving, Teachable):
+    """The state of unlearning, step by step; `Moving` has the verbs that go back and forth, `Teachable` those that train.
 
     Verbs that take time come twice: `step(...)` does it and returns, `stepping(...)` is the same work as an iterator of
     `Progress`, for pages: each item is a point to stop at, closing the iterator cancels, and its return value is the result.
@@ -77,6 +78,7 @@ class Session(Moving):
         self.notes: list[str] = list(corpus.notes)
         self.warnings: list[str] = []  # those of the notes that go with the present pick
         self.twins: list[Twin] = []
+        self.ledger: Ledger | None = None  # of the training that led to step 0
         self.measurements = measuring.Measurements()
         self.turn = Turn()
         self._listeners = Listeners()
@@ -186,52 +188,6 @@ class Session(Moving):
             readings = yield from measuring.take_readings(self, resolved, of)
         self._emit(Measured(self.head, tuple(readings), str(of)))
         return readings
-
-    @property
-    def fitting_twins(self) -> tuple[Twin, ...]:
-        """The twins that never saw exactly the present forget set, the first one trained first; they differ in their seeds."""
-        asked = self.taught_forget
-        return tuple(twin for twin in self.twins if twin.left_out == asked) if asked else ()
-
-    @property
-    def active_twin(self) -> Twin | None:
-        """The first of them, which stands for all where one is enough; None where there is none."""
-        return next(iter(self.fitting_twins), None)
-
-    @property
-    def taught_forget(self) -> frozenset[str]:
-        """Ids of the forget set without typed texts: what a twin has to be taught without."""
-        return frozenset(passage.id for passage in self.forget) & {passage.id for passage in self.corpus}
-
-    def learn(self, epochs: int | None = None, *, recipe: Recipe | None = None) -> StepRecord:
-        """Train the model on the taught texts; the result is step 0 of a new history. Stopping keeps the old one whole."""
-        return drain(self.learning(epochs, recipe=recipe))
-
-    def learning(self, epochs: int | None = None, *, recipe: Recipe | None = None) -> Generator[Progress, None, StepRecord]:
-        """`learn` as an iterator; returns the record of step 0."""
-        with self.turn.take("learning"):
-            record = yield from teaching.learn(self, epochs, recipe)
-        self._emit(Learned(self.head))
-        return record
-
-    def twin(self, *, seed: int | None = None) -> Twin:
-        """The model retrained by the same recipe without the present forget set; found again where it was trained before.
-
-        Raises:
-            NotPossible: the session does not know how its model was taught.
-        """
-        return drain(self.twinning(seed=seed))
-
-    def twinning(self, *, seed: int | None = None) -> Generator[Progress, None, Twin]:
-        """`twin` as an iterator; returns the Twin."""
-        if not self.forget:
-            raise BadForgetSet(
-                "Nothing is picked, so there is nothing a twin could be trained without; call session.pick(...) first."
-            )
-        with self.turn.take("training a twin"):
-            twin = yield from teaching.train_twin(self, seed)
-        self._emit(TwinReady(self.head, tuple(sorted(twin.left_out))))
-        return twin
 
     @property
     def weights(self) -> Weights:

@@ -139,8 +139,10 @@ def _run(session: Session, method: Method, selection: ParameterSelection) -> Gen
             seed=seed,
             reference=session.snapshots[0].weights,
             update_norm=session.update_norm(selection),
+            ledger=session.ledger,
             state=_carried(session, method, selection),
             groups=session.groups,
+            never_seen=session.corpus.holdout,
             use=selection.use,
         )
         yield from _in_rounds(session, method, work)

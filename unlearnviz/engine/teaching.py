@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from unlearnviz.engine import replaying
 from unlearnviz.engine.fresh import fresh_weights
 from unlearnviz.engine.history import History
-from unlearnviz.engine.learning import Recipe, train
+from unlearnviz.engine.learning import Recipe, Training, train
+from unlearnviz.engine.ledger import Ledger
 from unlearnviz.engine.model import LanguageModel
 from unlearnviz.engine.progress import Progress
+from unlearnviz.engine.recorder import Recorder
 from unlearnviz.engine.twin import Twin
 from unlearnviz.engine.weights import Weights, fingerprint
 from unlearnviz.errors import BadSetting, NotPossible
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from unlearnviz.engine.corpus import Corpus
     from unlearnviz.engine.history import StepRecord
     from unlearnviz.engine.session import Session
+    from unlearnviz.engine.tracking import Tracking
 
 _NOT_THE_MODEL = ("_name_or_path", "architectures", "transformers_version", "dtype", "torch_dtype")
 LARGEST_CACHED = 64 * 2**20  # bytes of a twin that is worth a place in the user's cache
@@ -52,23 +56,34 @@ class Lineage:
         return fresh_weights(model, seed=self.initial_seed or 0)
 
 
-def learn(session: Session, epochs: int | None, recipe: Recipe | None) -> Generator[Progress, None, StepRecord]:
-    """Train the live model; returns the record of the new step 0. Ended early, weights and history stay as they were."""
+def learn(
+    session: Session, epochs: int | None, recipe: Recipe | None, tracking: Tracking | None
+) -> Generator[Progress, None, StepRecord]:
+    """Train the live model; returns the record of the new step 0. Ended early, weights, history and ledger stay as they were."""
     if epochs is not None and recipe is not None:
         raise BadSetting("learn() was given both epochs= and recipe=; put the epochs into the recipe.")
     snapshots, lineage = session.snapshots, session.lineage
     snapshots.check(session.head)
     chosen = recipe or Recipe.suited_to(session.model, **({} if epochs is None else {"epochs": epochs}))
     before = session.weights
+    training = Training(session.model, session.corpus, chosen)
+    recorder = None
     snapshots.secure(before)
     try:
-        with contextlib.closing(train(session.model, session.corpus, chosen)) as training:
-            for progress in training:
+        if tracking is not None:
+            training.watching = recorder = Recorder(training, tracking)
+        with contextlib.closing(training.running()) as running:
+            for progress in running:
                 session.turn.report(progress)
                 yield progress
+        if recorder is not None:
+            recorder.finish()
     except BaseException:
         snapshots.restore(before.stored)
+        if recorder is not None:
+            recorder.abandon()
         raise
+    session.ledger = None if recorder is None else Ledger(recorder.folder, private=recorder.private)
     if lineage is not None:  # a twin that began here would have seen the forget texts: it begins where this model began
         session.lineage = replace(lineage, further=(*lineage.further, chosen))
     elif session.initial_seed is not None and len(session.history) == 1:  # the random start can be made again from its seed
@@ -82,6 +97,22 @@ def learn(session: Session, epochs: int | None, recipe: Recipe | None) -> Genera
     snapshots.references = [] if session.lineage.initial is None else [session.lineage.initial]
     snapshots.reset()
     return session.history[0]
+
+
+def replay(session: Session, tracking: Tracking) -> Generator[Progress, None, Ledger]:
+    """Train a copy once more and add to the session's ledger what `tracking` asks for; returns the ledger."""
+    if session.ledger is None:
+        raise NotPossible("There is no ledger to add to; session.learn(epochs, track=...) records one while the model learns.")
+    student = _copy(session.model, name="replay")
+    with contextlib.closing(replaying.replay(student, session.corpus, session.ledger, tracking)) as running:
+        while True:
+            try:
+                progress = next(running)
+            except StopIteration as end:
+                session.ledger.follow(end.value)
+                return session.ledger
+            session.turn.report(progress)
+            yield progress
 
 
 def train_twin(session: Session, seed: int | None) -> Generator[Progress, None, Twin]:
@@ -120,12 +151,16 @@ def train_twin(session: Session, seed: int | None) -> Generator[Progress, None, 
 
 def _student(model: LanguageModel, lineage: Lineage) -> LanguageModel:
     """A second model with the weights from before the teaching."""
-    student = LanguageModel(copy.deepcopy(model.module), model.tokenizer, name="twin")
+    student = _copy(model, name="twin")
     start = lineage.start(model)
     with torch.no_grad():
         for name, parameter in student.parameters.items():
             parameter.copy_(start[name])
     return student
+
+
+def _copy(model: LanguageModel, name: str) -> LanguageModel:
+    return LanguageModel(copy.deepcopy(model.module), model.tokenizer, name=name)
 
 
 def cache_folder() -> Path:

@@ -16,6 +16,7 @@ from unlearnviz.engine.weights import Weights, square_norm
 
 if TYPE_CHECKING:
     from unlearnviz.engine.corpus import Passage
+    from unlearnviz.engine.ledger import Ledger
 
 
 @dataclass
@@ -27,6 +28,7 @@ class Work:
         parameters: name -> tensor, the selected ones; edit them in place, without recording gradients.
         forget: passages to forget.
         retain: the other passages that the model was taught.
+        never_seen: all passages of the corpus that it was never taught.
         generator: seeded randomness on the CPU; use no other.
         seed: the seed of `generator`.
         reference: the weights of step 0, read-only.
@@ -49,8 +51,9 @@ class Work:
     reference: Weights
     update_norm: float
     state: dict[str, torch.Tensor] = field(default_factory=dict)
-    ledger: Any = None
+    ledger: Ledger | None = None
     groups: Mapping[str, Sequence[Passage]] = field(default_factory=dict)
+    never_seen: Sequence[Passage] = ()
     use: str = "both"
     did: str = ""
     ended: str = ""
@@ -84,6 +87,15 @@ class Work:
                 found[group] = float(losses.double().mean())
             yield Progress(0, None, f"{group} measured")
         return found
+
+    def mean_loss(self, passages: Sequence[Passage], what: str) -> Generator[Progress, None, float]:
+        """Mean token loss of all tokens of some texts in nats, at the weights of this moment; `what` they are, for its reports."""
+        texts, total, tokens, done = [passage.text for passage in passages], 0.0, 0, 0
+        for indices in self.model.chunks([k for k, text in enumerate(texts) if len(self.model.encode(text)) > 1], texts):
+            losses = torch.cat(self.looking().token_losses([texts[k] for k in indices]))
+            total, tokens, done = total + float(losses.double().sum()), tokens + len(losses), done + len(indices)
+            yield Progress(done, len(texts), f"{done} of {len(texts)} {what} measured")
+        return total / tokens
 
     def gradient(self, loss: torch.Tensor) -> dict[str, torch.Tensor]:
         """d loss / d parameter for every selected parameter, detached; zeros where the loss does not depend on it."""
