@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,9 @@ class Picture:
         groups: group -> passages.
         readings: label -> {step id -> reading of "now"}, for the steps of `path`.
         start, twin: label -> reading of the start, and of the twin while one fits the forget set.
+        twins: seed -> label -> reading, for every twin that fits, of what was asked of all; the first is the one of `twin`.
+        tree: the records of all steps, of every branch.
+        taken: step id -> all its readings.
         previews: what steps of this history were foreseen to do, the latest last.
         siblings: forget perplexities of twins with other seeds.
         has_twin, can_train_twin: whether a twin fits, and whether one could be trained.
@@ -49,6 +52,9 @@ class Picture:
     readings: Mapping[str, Mapping[int, Reading]] = field(default_factory=dict)
     start: Mapping[str, Reading] = field(default_factory=dict)
     twin: Mapping[str, Reading] = field(default_factory=dict)
+    twins: Mapping[int, Mapping[str, Reading]] = field(default_factory=dict)
+    tree: tuple[StepRecord, ...] = ()
+    taken: Mapping[int, Sequence[Reading]] = field(default_factory=dict)
     previews: tuple[Preview, ...] = ()
     siblings: tuple[float, ...] = ()
     has_twin: bool = False
@@ -85,9 +91,14 @@ class Picture:
 
 
 def take(
-    session: Session, sentence: str, start: Mapping[str, Reading], twin: Mapping[str, Reading], previews: tuple[Preview, ...] = ()
+    session: Session,
+    sentence: str,
+    start: Mapping[str, Reading],
+    twin: Mapping[str, Reading],
+    previews: tuple[Preview, ...] = (),
+    twins: Mapping[int, Mapping[str, Reading]] | None = None,
 ) -> Picture:
-    """The picture of a session as it stands, with the readings of the two references, and with what was foreseen."""
+    """The picture of a session as it stands, with the readings of the two references and of all twins, and with what was foreseen."""
     history = session.history
     path = list(history.path())
     while (child := history.child_visited_last(path[-1])) is not None:
@@ -111,6 +122,9 @@ def take(
         readings=readings,
         start=dict(start),
         twin=dict(twin),
+        twins=dict(twins or {}),
+        tree=tuple(history.records),
+        taken=dict(history.readings),  # its lists are replaced, never edited
         previews=previews,
         siblings=active.siblings if active is not None else (),
         has_twin=active is not None,

@@ -32,6 +32,7 @@ class Readouts:
         self._probes: dict[str, Probe] = {"perplexity": Perplexity(), "generation": Generation()}
         self._start: dict[str, Reading] = {}
         self._twin: dict[str, Reading] = {}
+        self._twins: dict[int, dict[str, Reading]] = {}  # seed -> label -> reading, of what was asked of every twin
         self._seconds: dict[str, float] = {}  # label -> how long its last run took
         self._slow: tuple[str, ...] = ()
 
@@ -64,17 +65,34 @@ class Readouts:
         if "perplexity" in now:
             self.news = self._narrate(now["perplexity"], since)
 
+    def of_every_twin(self, label: str) -> Generator[Progress, None, None]:
+        """Measure one probe of all twins of the present forget set."""
+        for twin in self.session.fitting_twins:
+            taken = yield from self.session.measuring(self._probes[label], of=f"twin {twin.seed}")
+            self._twins.setdefault(twin.seed, {}).update(taken)
+
+    def twins(self) -> Mapping[int, Mapping[str, Reading]]:
+        """Seed -> label -> reading for every twin of the present forget set, the one that stands for all first."""
+        groups = self._groups()
+        return {
+            twin.seed: {label: reading for label, reading in self._twins.get(twin.seed, {}).items() if reading.passages == groups}
+            for twin in self.session.fitting_twins
+        }
+
+    def _groups(self) -> dict[str, tuple[str, ...]]:
+        return {group: tuple(passage.id for passage in members) for group, members in self.session.groups.items()}
+
     def references(self) -> tuple[Mapping[str, Reading], Mapping[str, Reading]]:
         """Label -> reading of the start, and of the twin: those that were taken on the present groups of texts."""
-        groups = {group: tuple(passage.id for passage in members) for group, members in self.session.groups.items()}
+        groups = self._groups()
         start = {label: reading for label, reading in self._start.items() if reading.passages == groups}
         if self.session.active_twin is None:
             return start, {}
         return start, {label: reading for label, reading in self._twin.items() if reading.passages == groups}
 
     def clear(self) -> None:
-        """Forget the references: the model was taught anew."""
-        self._start, self._twin = {}, {}
+        """Forget the references: the model was taught anew, or there is another twin."""
+        self._start, self._twin, self._twins = {}, {}, {}
 
     def found_slow(self) -> tuple[str, ...]:
         """Labels found slow since this was last asked."""

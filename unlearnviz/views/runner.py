@@ -206,12 +206,12 @@ def in_event_loop() -> bool:
     return True
 
 
-def part(work: Generator[Progress, None, T], done: int, total: int) -> Generator[Progress, None, T]:
+def part(work: Generator[Progress, None, T], done: int, total: int, unit: str = "step") -> Generator[Progress, None, T]:
     """One of several pieces of work: its reports tell how far the whole is."""
     try:
         while True:
             inner = next(work)
-            yield Progress(done, total, f"step {done + 1} of {total}: {inner.text}")
+            yield Progress(done, total, f"{unit} {done + 1} of {total}: {inner.text}")
     except StopIteration as end:
         return end.value
     finally:

@@ -14,6 +14,7 @@ from unlearnviz.views.picks import Picks
 from unlearnviz.views.picture import Picture, take
 from unlearnviz.views.readouts import Readouts
 from unlearnviz.views.runner import Outcome, Runner, in_event_loop, part
+from unlearnviz.views.trials import Trials
 
 if TYPE_CHECKING:
     from unlearnviz.engine.history import StepRecord
@@ -25,8 +26,10 @@ if TYPE_CHECKING:
 LAST = "generation"  # measured last: reading takes longer than looking at charts
 
 
-class SessionState(NextStep, Picks):
-    """What the page knows of a session; `NextStep` has what is chosen for the next step, `Picks` the verbs that pick.
+class SessionState(NextStep, Picks, Trials):
+    """What the page knows of a session.
+
+    `NextStep` has what is chosen for the next step, `Picks` the verbs that pick, `Trials` those that compare runs and twins.
 
     Attributes:
         picture: the immutable mirror of the session; replaced once per piece of work.
@@ -126,17 +129,6 @@ class SessionState(NextStep, Picks):
             yield from self._measuring()
 
         self.start("learning", work())
-
-    def train_twin(self) -> None:
-        """Train the model that never saw the forget set."""
-
-        def work() -> Iterator[Progress]:
-            yield from self.session.twinning()
-            self._readouts.clear()
-            self._done = "The twin is ready: it never saw the texts to forget."
-            yield from self._measuring()
-
-        self.start("training the twin", work())
 
     def stop(self) -> None:
         """Ask what runs to stop; what it has not finished is not kept."""
@@ -266,7 +258,7 @@ class SessionState(NextStep, Picks):
 
     def _picture(self) -> Picture:
         said = " ".join(part for part in (self._done, self._readouts.news) if part)
-        return take(self.session, said, *self._readouts.references(), self.previews())
+        return take(self.session, said, *self._readouts.references(), self.previews(), self._readouts.twins())
 
     def close(self) -> None:
         """Stop what runs and tell nobody any more."""

@@ -1,0 +1,103 @@
+"""Trials: runs from the same start, and the twins that all of them are judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import traitlets
+
+from unlearnviz.engine.progress import Progress
+from unlearnviz.views.runner import part
+
+if TYPE_CHECKING:
+    from unlearnviz.engine.methods.method import Method
+    from unlearnviz.engine.session import Session
+    from unlearnviz.views.picture import Picture
+    from unlearnviz.views.readouts import Readouts
+
+
+class Trials(traitlets.HasTraits):
+    """The part of a page's state that compares: several methods with each other, and each with the twins."""
+
+    session: Session
+    _readouts: Readouts
+    _done: str
+    _acting: bool
+    _fresh: Picture | None
+    _judged: tuple[str, ...] = ()  # labels of what was compared with every twin so far
+
+    def start(self, title: str, work: Iterator[Progress], *, quiet: bool = False) -> None:
+        """Run a piece of work."""
+        raise NotImplementedError
+
+    def _measuring(self, only: tuple[str, ...] = (), since: int | None = None) -> Generator[Progress, None, None]:
+        raise NotImplementedError
+
+    def _running(self, steps: int, method: Method) -> Iterator[Progress]:
+        raise NotImplementedError
+
+    def _picture(self) -> Picture:
+        raise NotImplementedError
+
+    def train_twin(self, *, another: bool = False) -> None:
+        """Train the model that never saw the forget set, or another one of these with a seed that none has yet."""
+
+        def work() -> Iterator[Progress]:
+            seeds = [twin.seed for twin in self.session.fitting_twins]
+            twin = yield from self.session.twinning(seed=1 + max(seeds) if another and seeds else None)
+            self._readouts.clear()
+            count = len(self.session.fitting_twins)
+            self._done = "The twin is ready: it never saw the texts to forget."
+            if count > 1:
+                self._done = f"The twin of seed {twin.seed} is ready; there are {count} twins of this forget set now."
+            yield from self._measuring()
+            yield from self._judging(self._judged)
+
+        self.start("training another twin" if another else "training the twin", work())
+
+    def judge(self, labels: Sequence[str]) -> None:
+        """Measure these probes, now, at the start, and of every twin of this forget set; each is drawn when it is done."""
+        if self.session.forget:
+            self.start("measuring", self._judging(tuple(labels)), quiet=True)
+
+    def _judging(self, labels: tuple[str, ...]) -> Generator[Progress, None, None]:
+        self._judged = tuple(dict.fromkeys((*self._judged, *labels)))
+        for done, label in enumerate(labels):
+            yield from part(self._against_twins(label), done, len(labels), "measure")
+            self._fresh = self._picture()
+            yield Progress(done + 1, len(labels), f"{label} measured")
+
+    def _against_twins(self, label: str) -> Generator[Progress, None, None]:
+        yield from self._measuring(only=(label,))
+        yield from self._readouts.of_every_twin(label)
+
+    def run_from_start(self, steps: int, method: Method, name: str = "") -> None:
+        """Back to the start, and from there a run on a branch of its own, named after the method where no name is given.
+
+        A name that is taken gets a number. A run that ends before its first step leaves no branch, and the head where it was.
+        """
+        self.start(f"{steps} steps of {method.name} from the start", self._running_anew(steps, method, name.strip()))
+
+    def _running_anew(self, steps: int, method: Method, name: str) -> Iterator[Progress]:
+        session, self._acting = self.session, True
+        before = session.history.branch, session.head
+        branch = _free(name or method.name, session.history.branches)
+        session.go_to(0)
+        session.branch(branch)
+        try:
+            yield Progress(0, steps, "back at the start")
+            yield from self._running(steps, method)
+        finally:
+            if session.head == 0 and session.history.branch == branch:
+                for place in before:
+                    session.go_to(place)
+                session.forget_branch(branch)
+
+
+def _free(name: str, taken: object) -> str:
+    """The name, or with the first number that makes it a new one."""
+    names, number, free = set(taken), 2, name  # type: ignore[call-overload]
+    while free in names:
+        free, number = f"{name} {number}", number + 1
+    return str(free)
