@@ -208,6 +208,11 @@ class Ledger:
                 return unpack(parts, tuple(self._folder.content["shapes"][name]))
         raise NotPossible(f"The ledger holds no {what} of {name} for update {step.index}; session.replay(...) records what is missing.")
 
+    @property
+    def checkpoints(self) -> tuple[int, ...]:
+        """The epochs at whose ends all weights were kept, ascending; 0 is before the training."""
+        return tuple(sorted(int(epoch) for epoch in self._folder.content["checkpoints"]))
+
     def checkpoint(self, epoch: int) -> dict[str, torch.Tensor]:
         """All weights at the end of an epoch; 0: before the training. NotPossible where they were not kept."""
         kept = self._folder.content["checkpoints"].get(str(epoch))
