@@ -10,6 +10,8 @@ A file counts when `ledger.json` names it: what a killed run left over is overwr
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,6 +35,7 @@ class LedgerFolder:
     def __init__(self, path: Path, content: dict[str, Any]) -> None:
         self.path, self.content = path, content
         self._checked: set[str] = set()
+        self._opened: tuple[str, Any] = ("", None)  # the file read last, with its keys: a method reads one step layer by layer
 
     @classmethod
     def open(cls, path: Path) -> LedgerFolder:
@@ -74,8 +77,13 @@ class LedgerFolder:
                 if digest(file.read_bytes()) != sha:
                     raise BadLedger(f"The ledger in {str(self.path)!r} is damaged: {name} holds something else than was recorded.")
                 self._checked.add(name)
-            with safe_open(file, framework="pt") as opened:
-                return {key[len(beginning) :]: opened.get_tensor(key) for key in opened.keys() if key.startswith(beginning)}  # noqa: SIM118
+            if self._opened[0] != sha:
+                opened = safe_open(file, framework="pt")
+                self._opened = (sha, (opened, sorted(opened.keys())))
+            opened, keys = self._opened[1]
+            first = bisect.bisect_left(keys, beginning)
+            found = itertools.takewhile(lambda key: key.startswith(beginning), itertools.islice(keys, first, None))
+            return {key[len(beginning) :]: opened.get_tensor(key) for key in found}
         except (OSError, SafetensorError) as error:
             raise BadLedger(f"The ledger in {str(self.path)!r} misses {name}, or it is damaged: {error}.") from error
 
