@@ -30,13 +30,14 @@ from unlearnviz.views.panels.push import Push
 from unlearnviz.views.panels.sayings import SILENT, UNPICKED, Sayings, _marked
 from unlearnviz.views.panels.steering import Steering, _lost, _passes
 from unlearnviz.views.panels.timeline import Timeline
+from unlearnviz.views.panels.verdict import Verdict
 from unlearnviz.views.picture import Picture
 
 STEP = GradientAscent()
 
 
 def test_the_panels_in_reading_order():
-    order = [ForgetSet, Neighbours, Steering, Preview, Timeline, PerplexityPanel, Leak, Drift, Sayings, Layers, Closer, Influence, Map, Push]
+    order = [ForgetSet, Neighbours, Steering, Preview, Timeline, PerplexityPanel, Leak, Drift, Sayings, Layers, Closer, Influence, Map, Push, Verdict]
     assert all_panels() == order
     assert all(cls.title for cls in order)
 

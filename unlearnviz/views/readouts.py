@@ -40,6 +40,9 @@ class Readouts:
         """Measure `probe` from now on; one of the same label is replaced."""
         self._probes[probe.label or probe.name] = probe
 
+    def __contains__(self, label: str) -> bool:
+        return label in self._probes
+
     def measuring(
         self, waiting: Collection[str], only: Collection[str], since: int | None
     ) -> Generator[Progress, None, None]:

@@ -12,6 +12,7 @@ from unlearnviz.views.runner import part
 
 if TYPE_CHECKING:
     from unlearnviz.engine.methods.method import Method
+    from unlearnviz.engine.probes.probe import Probe
     from unlearnviz.engine.session import Session
     from unlearnviz.views.picture import Picture
     from unlearnviz.views.readouts import Readouts
@@ -29,6 +30,10 @@ class Trials(traitlets.HasTraits):
 
     def start(self, title: str, work: Iterator[Progress], *, quiet: bool = False) -> None:
         """Run a piece of work."""
+        raise NotImplementedError
+
+    def live(self, label: str, *, live: bool) -> None:
+        """Whether a probe is measured after every step."""
         raise NotImplementedError
 
     def _measuring(self, only: tuple[str, ...] = (), since: int | None = None) -> Generator[Progress, None, None]:
@@ -55,6 +60,13 @@ class Trials(traitlets.HasTraits):
             yield from self._judging(self._judged)
 
         self.start("training another twin" if another else "training the twin", work())
+
+    def offer(self, probe: Probe) -> None:
+        """Measure a probe when it is asked for, unless there is one of its label already."""
+        label = probe.label or probe.name
+        if label not in self._readouts:
+            self._readouts.put(probe)
+            self.live(label, live=False)
 
     def judge(self, labels: Sequence[str]) -> None:
         """Measure these probes, now, at the start, and of every twin of this forget set; each is drawn when it is done."""

@@ -1,0 +1,91 @@
+"""The verdict in words: each measure at the start, now and of the twins, and whether "now" lies within the twins' range."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from unlearnviz.engine.narration import number
+
+if TYPE_CHECKING:
+    from unlearnviz.engine.probes.probe import Reading
+    from unlearnviz.views.measures import Measure
+    from unlearnviz.views.picture import Picture
+
+CAPTION = "Is the model as one that never saw the texts?"
+HEAD = ("measure", "unit, and what it means", "start", "now", "twin", "range of the twins", "verdict on now")
+MEANING = (
+    "Within the range: no further from a twin than another seed is from it. It is the aim for every measure; lower or higher than all twins is not "
+    "better. A wide range of few twins is easily met."
+)
+WITHIN, ABOVE, BELOW = "within the range of the twins", "above all twins", "below all twins"
+NONE = "–"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One measure: its cells, in the order of HEAD, and how it stands: WITHIN, ABOVE, BELOW or "" (not judged)."""
+
+    cells: tuple[str, ...]
+    stands: str
+
+
+def verdict(picture: Picture, measures: Sequence[Measure]) -> tuple[list[tuple[str, ...]], str]:
+    """The lines of the table, and its sentence."""
+    if not picture.forget:
+        return [], "Pick texts to forget; then the measures are compared here."
+    judged = [(measure, judge(picture, measure)) for measure in measures]
+    said = []
+    for stands in (WITHIN, ABOVE, BELOW):
+        titles = [measure.title for measure, each in judged if each.stands == stands]
+        if titles:
+            said.append(f"{stands}: {', '.join(titles)}")
+    twins = len(picture.twins)
+    begin = {0: "No twin of these texts yet: train one.", 1: "One twin: no spread known, so there is no verdict; train another twin."}
+    sentence = begin.get(twins, f"Step {picture.step} beside {twins} twins: {'; '.join(said) or 'nothing was judged yet, press Measure now'}.")
+    return [each.cells for _, each in judged], f"{sentence} {MEANING}"
+
+
+def judge(picture: Picture, measure: Measure) -> Judged:
+    """One line. Typed texts, too few texts and other reasons not to judge stand in the place of the verdict."""
+    now = picture.latest(measure.name, picked=True)
+    start = picture.start.get(measure.name)
+    twins = [readings[measure.name] for readings in picture.twins.values() if measure.name in readings]
+    values = [each.value for each in twins if each.value is not None and math.isfinite(each.value)]
+    more = picture.siblings if measure.name == "perplexity" else ()
+    everyone = [*values, *more]
+    low, high = (min(everyone), max(everyone)) if everyone else (math.nan, math.nan)
+    here = _value(now) + (f" (at step {now.step})" if now is not None and now.step != picture.step else "")
+    spread = f"{number(low)} to {number(high)} ({len(everyone)} twins)" if len(everyone) > 1 else NONE
+    cells = (measure.title, f"{measure.probe.unit}; {measure.probe.direction}", _value(start), here, _value(next(iter(twins), None)), spread)
+    words, stands = _words(now, len(picture.twins), everyone, low, high)
+    return Judged((*cells, words), stands)
+
+
+def _value(reading: Reading | None) -> str:
+    return NONE if reading is None or reading.value is None else number(reading.value)
+
+
+def _words(now: Reading | None, twins: int, values: Sequence[float], low: float, high: float) -> tuple[str, str]:
+    """What stands in the last cell, and how it stands."""
+    if now is None:
+        return "not measured yet", ""
+    if now.value is None:
+        return now.note or "there is no number", ""
+    if math.isnan(now.value):
+        return "not a number: it cannot be judged", ""
+    if not twins:
+        return "no twin to compare with", ""
+    if not values:
+        return "not measured of the twins yet", ""
+    if len(values) == 1:
+        return f"one twin: no spread known; {_apart(now.value - values[0])} the twin", ""
+    if low <= now.value <= high:
+        return WITHIN, WITHIN
+    return (f"{ABOVE}, by {number(now.value - high)}", ABOVE) if now.value > high else (f"{BELOW}, by {number(low - now.value)}", BELOW)
+
+
+def _apart(difference: float) -> str:
+    return f"{number(abs(difference))} {'above' if difference > 0 else 'below'}" if difference else "equal to"
