@@ -15,10 +15,10 @@ ROOT = Path(__file__).parents[1]
 NAMES = [
     *("ActivationGradient", "Chart", "Collateral", "Conflict", "Corpus", "Dashboard", "ExactRecall", "FineTune"),
     *("FuzzyUnlearning", "Generation", "GradientAscent", "GradientDifference", "GradientMethod", "GradientNorm"),
-    *("Influence", "IterativeUnlearning", "LanguageModel", "Leak", "Method", "ModelSimilarity", "Normalisation"),
-    *("Passage", "PassagePerplexity", "Perplexity", "PreparedTexts", "Preview", "Probe", "Push", "Reading"),
-    *("Removal", "Session", "Similarity", "TextFile", "TextMap", "TokenInfluence", "TokenText", "UnlearningError"),
-    *("UnlearnvizError", "UpdateSize", "VerificationError", "demo", "learn", "search"),
+    *("Influence", "IterativeUnlearning", "LanguageModel", "Leak", "Method", "ModelSimilarity", "NablaTau"),
+    *("Normalisation", "Passage", "PassagePerplexity", "Perplexity", "PreparedTexts", "Preview", "Probe", "Push"),
+    *("Reading", "Removal", "Session", "Similarity", "TextFile", "TextMap", "TokenInfluence", "TokenText"),
+    *("UnlearningError", "UnlearnvizError", "UpdateSize", "VerificationError", "demo", "learn", "search"),
 ]
 
 

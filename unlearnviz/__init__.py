@@ -15,8 +15,8 @@ The nouns:
   model learned, and some that it never saw.
 - A `Session` is a small git of weights. One unlearning step is a commit; undo, redo and branches only move the head.
 - A `Method` changes weights: `GradientAscent`, `GradientDifference`, `FineTune`; `FuzzyUnlearning` of all that looks alike,
-  `IterativeUnlearning` of what the model still knows. Your own is a class of a few lines, most often a `GradientMethod`, which
-  only says what to descend.
+  `IterativeUnlearning` of what the model still knows; `NablaTau`, up to the loss of texts never seen. Your own is a class of a few
+  lines, most often a `GradientMethod`, which only says what to descend.
 - A `Probe` measures and changes nothing: `Perplexity`, `Generation`, `ExactRecall`, `GradientNorm`, `UpdateSize`; `Conflict`
   of forgetting with keeping, `ActivationGradient` token by token, `Push` of the last step, `Influence` of every taught text
   and `TokenInfluence` of its tokens, `Removal` of a taught text; `ModelSimilarity`, `PassagePerplexity` and
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from unlearnviz.engine.methods.gradient_difference import GradientDifference
     from unlearnviz.engine.methods.iterative_unlearning import IterativeUnlearning
     from unlearnviz.engine.methods.method import GradientMethod, Method
+    from unlearnviz.engine.methods.nabla_tau import NablaTau
     from unlearnviz.engine.model import LanguageModel
     from unlearnviz.engine.prepared import PreparedTexts
     from unlearnviz.engine.preview import Preview
@@ -101,6 +102,7 @@ __all__ = [
     "Leak",
     "Method",
     "ModelSimilarity",
+    "NablaTau",
     "Normalisation",
     "Passage",
     "PassagePerplexity",
@@ -147,6 +149,7 @@ _HOMES = {
     "Leak": "engine.probes.leak",
     "Method": "engine.methods.method",
     "ModelSimilarity": "engine.probes.model_similarity",
+    "NablaTau": "engine.methods.nabla_tau",
     "Normalisation": "engine.similarity",
     "Passage": "engine.corpus",
     "PassagePerplexity": "engine.probes.passage_perplexity",

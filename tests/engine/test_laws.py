@@ -26,6 +26,7 @@ WAYS: dict[str, dict[str, Any]] = {  # settings that every gradient method under
 }
 OWN_WAYS: dict[str, dict[str, dict[str, Any]]] = {  # and settings of a method's own
     "IterativeUnlearning": {"by influence": {"score": "influence", "take": 2, "budget": 20, "optimizer": "AdamW", "weight_decay": 0.5}},
+    "NablaTau": {"default": {"passes": 2}, "over steps": {"passes": 3, "steps": 3, "refresh": 2, "batch_size": 3, "weight_decay": 0.5}},
 }
 
 

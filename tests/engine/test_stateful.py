@@ -32,6 +32,7 @@ made = st.sampled_from(
         methods["gradient-ascent"](optimizer="AdamW", weight_decay=0.1),
         methods["gradient-difference"](),
         methods["fine-tune"](batch_size=4, updates=2),
+        methods["nabla-tau"](passes=3, steps=2),
     ]
 )
 wheres = st.sampled_from(["embedding", "embedding.input", "embedding.input, norm", "head", "block 0", "all"])

@@ -32,15 +32,15 @@ class Descent:
         self.adam: torch.optim.AdamW | None = None
         if method.optimizer == "AdamW":
             # rescaled updates need only Adam's direction: any rate gives it, and 1e-3 keeps decay in proportion
-            rate = method.learning_rate or 1e-3
-            self.adam = torch.optim.AdamW(self.parameters.values(), lr=rate, weight_decay=method.weight_decay)
+            self.rate = method.learning_rate or 1e-3
+            self.adam = torch.optim.AdamW(self.parameters.values(), lr=self.rate, weight_decay=method.weight_decay)
             for name, parameter in self.parameters.items():
                 kept = {key.split("/", 1)[0]: value for key, value in self.state.items() if key.endswith(f"/{name}")}
                 if kept:
                     self.adam.state[parameter] = kept  # copies already
 
-    def __call__(self, loss: torch.Tensor) -> None:
-        """One update down a scalar loss.
+    def __call__(self, loss: torch.Tensor, *, share: float = 1.0) -> None:
+        """One update down a scalar loss, `share` of a full one: of its rate, and of its length where that is given.
 
         Raises:
             Overshoot: the loss is not finite.
@@ -50,26 +50,28 @@ class Descent:
                 f"The loss of {self.name} is {loss.item()} at update {self.done + 1}: the model has overshot and nothing was kept. "
                 "Lower the learning rate or the update norm, or undo a few steps first."
             )
-        self._follow(self.work.gradient(loss))
+        self._follow(self.work.gradient(loss), share)
         self.done += 1
 
     @torch.no_grad()
-    def _follow(self, gradient: dict[str, torch.Tensor]) -> None:
+    def _follow(self, gradient: dict[str, torch.Tensor], share: float) -> None:
         if self.adam is None:
             length = total_norm(gradient) if self.norm is not None else 1.0
-            scale = self.learning_rate if self.norm is None else _ratio(self.norm, length)
+            scale = share * self.learning_rate if self.norm is None else _ratio(share * self.norm, length)
             for name, parameter in self.parameters.items():
                 parameter.sub_(gradient[name], alpha=scale)
             return
         before = {name: parameter.detach().clone() for name, parameter in self.parameters.items()} if self.norm is not None else {}
         for name, parameter in self.parameters.items():
             parameter.grad = gradient[name]
+        for group in self.adam.param_groups:
+            group["lr"] = share * self.rate
         self.adam.step()
         if self.norm is not None:
             change = {name: parameter.detach() - before[name] for name, parameter in self.parameters.items()}
             length = total_norm(change)
             for name, parameter in self.parameters.items():
-                parameter.copy_(before[name]).add_(change[name], alpha=_ratio(self.norm, length))
+                parameter.copy_(before[name]).add_(change[name], alpha=_ratio(share * self.norm, length))
 
     def finish(self) -> None:
         """Hand Adam's moments to the commit."""

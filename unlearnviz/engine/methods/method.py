@@ -74,6 +74,11 @@ class UpdatingMethod(Method, abstract=True):
         if self.weight_decay and self.optimizer != "AdamW":
             raise BadSetting(f"weight_decay={self.weight_decay:g} works with optimizer='AdamW' only; leave it at 0 for {self.optimizer}.")
 
+    def need_retain(self, work: Work) -> None:
+        """BadSetting where there is no text to keep."""
+        if not work.retain:
+            raise BadSetting(f"{self.name} needs texts to keep, but every taught text is in the forget set; take some out.")
+
 
 @dataclass(frozen=True, kw_only=True)
 class GradientMethod(UpdatingMethod, abstract=True):
@@ -90,8 +95,8 @@ class GradientMethod(UpdatingMethod, abstract=True):
 
     def run(self, work: Work) -> Iterator[Progress]:
         """`updates` times: loss, gradient, update."""
-        if self.uses_retain and not work.retain:
-            raise BadSetting(f"{self.name} needs texts to keep, but every taught text is in the forget set; take some out.")
+        if self.uses_retain:
+            self.need_retain(work)
         forget = work.batches(work.forget, self.batch_size)
         retain = work.batches(work.retain, self.batch_size) if self.uses_retain else None
         descend = Descent(self, work)
