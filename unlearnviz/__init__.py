@@ -20,8 +20,8 @@ The nouns:
 - A `Probe` measures and changes nothing: `Perplexity`, `Generation`, `ExactRecall`, `GradientNorm`, `UpdateSize`; `Conflict`
   of forgetting with keeping, `ActivationGradient` token by token, `Push` of the last step, `Influence` of every taught text
   and `TokenInfluence` of its tokens, `Removal` of a taught text; `ModelSimilarity`, `PassagePerplexity` and
-  `TextMap` look at any texts, one by one; `Leak` of the facts, `Collateral` for the other texts; `VerificationError`, the distance from a
-  retrained model, and `UnlearningError`, its proxy without one. What it found is a `Reading`.
+  `TextMap` look at any texts, one by one; `Leak` of the facts, `Collateral` for the other texts; `MembershipInference`, whether one can
+  tell the forget texts from texts never seen; `VerificationError`, the distance from a retrained model, and `UnlearningError`, its proxy without one. What it found is a `Reading`.
 - `search` finds the texts that look like some, by a `Similarity` after a `Normalisation`: in a list, in `PreparedTexts` for many
   searches, or in a `TextFile` larger than memory.
 - A `Preview` says what a step would do to each group of texts, before it is taken.
@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from unlearnviz.engine.probes.gradient_norm import GradientNorm
     from unlearnviz.engine.probes.influence import Influence
     from unlearnviz.engine.probes.leak import Leak
+    from unlearnviz.engine.probes.membership_inference import MembershipInference
     from unlearnviz.engine.probes.model_similarity import ModelSimilarity
     from unlearnviz.engine.probes.passage_perplexity import PassagePerplexity
     from unlearnviz.engine.probes.perplexity import Perplexity
@@ -100,6 +101,7 @@ __all__ = [
     "IterativeUnlearning",
     "LanguageModel",
     "Leak",
+    "MembershipInference",
     "Method",
     "ModelSimilarity",
     "NablaTau",
@@ -147,6 +149,7 @@ _HOMES = {
     "IterativeUnlearning": "engine.methods.iterative_unlearning",
     "LanguageModel": "engine.model",
     "Leak": "engine.probes.leak",
+    "MembershipInference": "engine.probes.membership_inference",
     "Method": "engine.methods.method",
     "ModelSimilarity": "engine.probes.model_similarity",
     "NablaTau": "engine.methods.nabla_tau",
