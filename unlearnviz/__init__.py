@@ -21,7 +21,8 @@ The nouns:
   of forgetting with keeping, `ActivationGradient` token by token, `Push` of the last step, `Influence` of every taught text
   and `TokenInfluence` of its tokens, `Removal` of a taught text; `ModelSimilarity`, `PassagePerplexity` and
   `TextMap` look at any texts, one by one; `Leak` of the facts, `Collateral` for the other texts; `MembershipInference`, whether one can
-  tell the forget texts from texts never seen; `VerificationError`, the distance from a retrained model, and `UnlearningError`, its proxy without one. What it found is a `Reading`.
+  tell the forget texts from texts never seen; `VerificationError`, the distance from a retrained model, and `UnlearningError`, its
+  proxy without one. What it found is a `Reading`.
 - `search` finds the texts that look like some, by a `Similarity` after a `Normalisation`: in a list, in `PreparedTexts` for many
   searches, or in a `TextFile` larger than memory.
 - A `Preview` says what a step would do to each group of texts, before it is taken.
