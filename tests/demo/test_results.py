@@ -16,3 +16,11 @@ def test_a_file_that_is_not_there_says_what_makes_it(tmp_path):
     with pytest.raises(BadModel) as caught:
         results.read(tmp_path / "x.json", "The check", "unlearnviz check")
     assert str(caught.value) == sentence
+
+
+def test_an_interval_is_that_of_a_table_of_student_s_t():
+    found = results.interval([1.0, 2.0, 3.0, 4.0, 5.0])
+    assert found["mean"] == 3
+    assert found["high"] - 3 == pytest.approx(2.776445 * 2.5**0.5 / 5**0.5, rel=1e-6)  # 2.776 stands in every table for 4 degrees
+    assert 3 - found["low"] == pytest.approx(found["high"] - 3)
+    assert results.interval([7.0]) == {"mean": 7.0, "low": None, "high": None, "seeds": 1}

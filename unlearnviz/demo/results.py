@@ -1,8 +1,10 @@
-"""Results of an experiment: small JSON, written by its command and read by a lesson."""
+"""Results of an experiment: small JSON, written by its command and read by a lesson, and intervals over its seeds."""
 
 from __future__ import annotations
 
 import json
+import statistics
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,3 +31,17 @@ def read(file: Path, what: str, command: str) -> dict[str, Any]:
         return json.loads(file.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
     except OSError as error:
         raise BadModel(f"{what} is not in {str(file)!r}; `{command}` makes it (`unlearnviz --help` says how long that takes).") from error
+
+
+def interval(values: Sequence[float]) -> dict[str, float | int | None]:
+    """Mean of some seeds and its 95 % interval by Student's t: {"mean", "low", "high", "seeds"}; no interval for one seed.
+
+    With five seeds the bootstrap's percentiles are too narrow (there are few ways to draw them), which is why t stands here.
+    """
+    mean, count = statistics.fmean(values), len(values)
+    if count < 2:
+        return {"mean": mean, "low": None, "high": None, "seeds": count}
+    from scipy.stats import t
+
+    reach = float(t.ppf(0.975, count - 1)) * statistics.stdev(values) / count**0.5
+    return {"mean": mean, "low": mean - reach, "high": mean + reach, "seeds": count}
