@@ -51,7 +51,7 @@ class MembershipInference(Probe):
     "auc_high", "true_rate", "false_rate", "accuracy", "accuracy_low", "accuracy_high"} as `Separation` has them.
     """
 
-    unit = "%"
+    unit = "% (50 = chance)"
     direction = "the aim is the twin's value, or 50 where there is no twin; far above and far below give the texts away"
     cost: ClassVar[Literal["cheap", "slow"]] = "slow"
 

@@ -1,0 +1,208 @@
+"""Figures of membership: what the model makes of the forget texts and of texts never seen, and how well a threshold tells them apart."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from unlearnviz.engine.membership import STATISTICS, roc
+from unlearnviz.engine.probes.membership_inference import accuracy_said, auc_said, scores, side_said, undecided
+from unlearnviz.engine.probes.probe import Reading
+from unlearnviz.views.figures import COLOURS, MARKERS, TWIN, Drawn, Part, compose, upright
+from unlearnviz.views.influence_figures import PALE
+
+TITLES = {"loss": "loss", "entropy": "entropy of the next token", "min-k": "Min-K %", "min-k++": "Min-K %++"}
+CLASSIFIERS = {"loss": "MIA_L", "entropy": "MIA_E"}
+MEANING = (
+    "Membership: could somebody tell the forget texts from texts never seen? The aim is the twin's value, or 50 % where there is no twin; far above "
+    "and far below give the texts away."
+)
+NOT_YET = f"{MEANING} Not measured yet: press Measure now; it can be stopped."
+BINS = 32
+LINE = "#7A3E9D"  # of the threshold
+SIDES = (("forget", 1), ("never seen", -1))  # bars upwards and downwards
+
+
+class Readings(NamedTuple):
+    """Of the same texts: the last one on the way here, that of the start, and that of the twin."""
+
+    now: Reading | None
+    start: Reading | None
+    twin: Reading | None
+
+    @property
+    def measured(self) -> bool:
+        """Whether there is a text to draw."""
+        return self.now is not None and bool(self.now.rows)
+
+
+def texts(reading: Reading, statistic: str) -> tuple[np.ndarray, np.ndarray]:
+    """The number of each forget text and of each never-seen one, as it was measured."""
+    sign = STATISTICS[statistic].sign
+    members, others = scores(_texts(reading), statistic)
+    return sign * members, sign * others
+
+
+def span(readings: Readings, statistic: str) -> tuple[float, float]:
+    """Lowest and highest number of all the readings: an axis that stays while steps are taken."""
+    every = np.concatenate([part for each in readings if each is not None for part in texts(each, statistic)])
+    return float(every.min()), float(every.max())
+
+
+def first_threshold(reading: Reading, statistic: str) -> float:
+    """The number that one in ten never-seen texts is beyond, on the side of the taught."""
+    _, others = texts(reading, statistic)
+    return float(np.quantile(others, 0.1 if STATISTICS[statistic].sign < 0 else 0.9)) if len(others) else 0.0
+
+
+def called(reading: Reading, statistic: str, threshold: float) -> tuple[int, int]:
+    """How many forget texts, and how many never-seen ones, are at the threshold or beyond it on the side of the taught."""
+    sign = STATISTICS[statistic].sign
+    members, others = (int((sign * each >= sign * threshold).sum()) for each in texts(reading, statistic))
+    return members, others
+
+
+def calls(reading: Reading, statistic: str, threshold: float) -> str:
+    """The same in a sentence."""
+    counted = []
+    for kind, count, each in zip(
+        ("forget", "never-seen"), called(reading, statistic, threshold), texts(reading, statistic), strict=True
+    ):
+        share = f" ({100 * count / len(each):.0f} %)" if len(each) else ""
+        counted.append(f"{count} of {len(each)} {kind} texts{share}")
+    side = "At least" if STATISTICS[statistic].sign > 0 else "At most"
+    return f"{side} {threshold:.3g} {STATISTICS[statistic].unit}: {' and '.join(counted)} are called members."
+
+
+def histograms(readings: Readings, statistic: str, threshold: float, *, here: int) -> Drawn:
+    """The forget texts upwards and the never-seen ones downwards, in percent of each; and what that gives away, in words."""
+    now = readings.now
+    if now is None or not now.rows:
+        return None, NOT_YET if now is None else f"{MEANING} {now.note}."
+    edges = np.histogram_bin_edges(np.asarray(span(readings, statistic)), BINS)
+    traces: list[Part] = []
+    for (group, up), values in zip(SIDES, texts(now, statistic), strict=True):
+        if len(values):
+            traces.append(_bars(group, up * 100 * np.histogram(values, edges)[0] / len(values), edges))
+    for trace in traces:
+        trace["opacity"] = 1.0 if now.step == here else PALE
+    means = [(f"mean of {group}", values, MARKERS[group], COLOURS[group]) for (group, _), values in zip(SIDES, texts(now, statistic), strict=True)]
+    for name, reading, colour in (("forget, at the start", readings.start, "#444444"), ("forget, twin", readings.twin, TWIN)):
+        if reading is not None:
+            means.append((f"mean of {name}", texts(reading, statistic)[0], "diamond-tall-open", colour))
+    traces += [_mean(name, values, symbol, colour) for name, values, symbol, colour in means if len(values)]
+    lower = "lower" if STATISTICS[statistic].sign < 0 else "higher"
+    across = {"title": {"text": f"{TITLES[statistic]} ({STATISTICS[statistic].unit}; {lower} = as if taught)", "standoff": 4}}
+    most = max((float(np.abs(trace["y"]).max()) for trace in traces), default=1.0) or 1.0
+    ticks = [round(share * most) for share in (-1, -0.5, 0, 0.5, 1)]
+    upwards: Part = {
+        "title": {"text": "% of the texts of a kind"},
+        "range": [-1.1 * most, 1.1 * most],
+        "tickvals": ticks,
+        "ticktext": [str(abs(tick)) for tick in ticks],
+    }
+    figure = compose(280, traces, shapes=[upright(threshold, LINE, 2)], bargap=0, barmode="relative", xaxis=across, yaxis=upwards)
+    return figure, sentence(readings, statistic, here=here)
+
+
+def curves(readings: Readings, statistic: str, threshold: float) -> Drawn:
+    """The ROC curve of now, of the start and of the twin, with the threshold as a point; none where there are too few texts."""
+    now = readings.now
+    if now is None or not now.rows:
+        return None, ""
+    if not judged(now, statistic):
+        return None, "No curve is drawn of texts that cannot be judged."
+    traces: list[Part] = [_line("chance", np.array([0.0, 1.0]), np.array([0.0, 1.0]), "#999999", "dash", 1)]
+    for name, reading, colour, dash in (
+        ("at the start", readings.start, "#444444", "dot"),
+        ("twin", readings.twin, TWIN, "dashdot"),
+        ("now", now, COLOURS["forget"], "solid"),
+    ):
+        if reading is not None and judged(reading, statistic):
+            traces.append(_line(name, *roc(*scores(_texts(reading), statistic)), colour, dash, 2))
+    found, mistaken = (
+        100 * count / len(each) for count, each in zip(called(now, statistic, threshold), texts(now, statistic), strict=True)
+    )
+    point: Part = {
+        "type": "scatter",
+        "mode": "markers",
+        "name": "threshold",
+        "x": [mistaken],
+        "y": [found],
+        "marker": {"symbol": "circle", "size": 10, "color": LINE},
+        "hovertemplate": "threshold: %{y:.0f} % found, %{x:.0f} % by mistake<extra></extra>",
+    }
+    across = {"title": {"text": "never-seen texts called members (%)", "standoff": 4}, "range": [-2, 102]}
+    upwards = {"title": {"text": "forget texts called members (%)"}, "range": [-2, 102]}
+    figure = compose(280, [*traces, point], xaxis=across, yaxis=upwards)
+    return figure, (
+        f"ROC curve by the {TITLES[statistic]}: the threshold finds {found:.0f} % of the forget texts, and takes {mistaken:.0f} % of the "
+        "never-seen ones for such by mistake."
+    )
+
+
+def judged(reading: Reading, statistic: str) -> dict[str, Any] | None:
+    """The row that judges a statistic; None where there are too few texts."""
+    return next((row for row in reading.rows if row.get("statistic") == statistic), None)
+
+
+def sentence(readings: Readings, statistic: str, *, here: int) -> str:
+    """What the statistic gives away now, beside the start and the twin."""
+    now = readings.now
+    if now is None:
+        return NOT_YET
+    when = "" if now.step == here else f"Measured at step {now.step}, you are at step {here}. "
+    row = judged(now, statistic)
+    if row is None:
+        return f"{when}{now.note or undecided(now.rows)}. {MEANING}"
+    said = f"{when}By the {TITLES[statistic]}: {auc_said(row)} {side_said(row, 'auc')}"
+    if statistic in CLASSIFIERS:
+        said += f" {CLASSIFIERS[statistic]}: {accuracy_said(row)}"
+    beside = [("at the start", readings.start), ("of the twin, which is the aim,", readings.twin)]
+    known = [(name, judged(reading, statistic)) for name, reading in beside if reading is not None]
+    areas = [f"{name} {row['auc']:.1f} %" for name, row in known if row is not None]
+    compared = f" AUC {'; '.join(areas)}." if areas else ""
+    return f"{said}{compared} {MEANING}"
+
+
+def _texts(reading: Reading) -> list[dict[str, Any]]:
+    return [row for row in reading.rows if row["group"] != "both"]
+
+
+def _bars(group: str, heights: np.ndarray, edges: np.ndarray) -> Part:
+    return {
+        "type": "bar",
+        "name": group,
+        "x": (edges[:-1] + edges[1:]) / 2,
+        "y": heights,
+        "width": float(edges[1] - edges[0]),
+        "marker": {"color": COLOURS[group], "line": {"width": 0}},
+        "customdata": np.abs(heights),
+        "hovertemplate": f"%{{customdata:.0f}} % of {group} about %{{x:.3g}}<extra></extra>",
+    }
+
+
+def _mean(name: str, values: np.ndarray, symbol: str, colour: str) -> Part:
+    mean = float(values.mean())
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": name,
+        "x": [mean],
+        "y": [0.0],
+        "marker": {"symbol": symbol, "size": 11, "color": colour, "line": {"width": 1.5, "color": "white" if "open" not in symbol else colour}},
+        "hovertemplate": f"{name}: %{{x:.3g}}<extra></extra>",
+    }
+
+
+def _line(name: str, across: np.ndarray, up: np.ndarray, colour: str, dash: str, width: int) -> Part:
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": name,
+        "x": 100 * across,
+        "y": 100 * up,
+        "line": {"color": colour, "dash": dash, "width": width},
+        "hovertemplate": f"{name}: %{{y:.0f}} % found, %{{x:.0f}} % by mistake<extra></extra>",
+    }
