@@ -123,12 +123,12 @@ def test_with_nothing_measured_the_sentence_says_what_to_do():
 
 
 def test_ticks_are_plain_numbers_that_cover_the_values():
-    ticks = figures._log_axis([1.1, 95.0, math.inf, math.nan])
+    ticks = figures.log_axis([1.1, 95.0, math.inf, math.nan])
     assert ticks["ticktext"] == ["1", "2", "5", "10", "20", "50", "100", "200", "500"]
-    assert figures._log_axis([])["tickvals"][0] == 1.0
-    assert figures._log_axis([1.0, 1e9])["ticktext"][-1] == "1e+09"
+    assert figures.log_axis([])["tickvals"][0] == 1.0
+    assert figures.log_axis([1.0, 1e9])["ticktext"][-1] == "1e+09"
     for values in ([], [1.14, 1.16], [1.0, 1.0], [3.0, 70.0], [1.0, 1e9], [0.5], [1000.0]):
-        axis = figures._log_axis(values)
+        axis = figures.log_axis(values)
         low, high = (10**end for end in axis["range"])
         assert low < min(values, default=1.0)
         assert high > max(values, default=1.0)

@@ -24,6 +24,7 @@ from unlearnviz.views.panels.leak import Leak
 from unlearnviz.views.panels.map import Map
 from unlearnviz.views.panels.neighbours import Neighbours
 from unlearnviz.views.panels.panel import Panel
+from unlearnviz.views.panels.paths import Paths
 from unlearnviz.views.panels.perplexity import PerplexityPanel
 from unlearnviz.views.panels.preview import Preview
 from unlearnviz.views.panels.push import Push
@@ -37,7 +38,8 @@ STEP = GradientAscent()
 
 
 def test_the_panels_in_reading_order():
-    order = [ForgetSet, Neighbours, Steering, Preview, Timeline, PerplexityPanel, Leak, Drift, Sayings, Layers, Closer, Influence, Map, Push, Verdict]
+    order = [ForgetSet, Neighbours, Steering, Preview, Timeline, PerplexityPanel, Leak, Drift, Sayings, Layers, Closer, Influence, Map, Push]
+    order += [Verdict, Paths]
     assert all_panels() == order
     assert all(cls.title for cls in order)
 

@@ -9,6 +9,7 @@ import pytest
 from tests.engine import worlds
 from unlearnviz.engine.methods.gradient_ascent import GradientAscent
 from unlearnviz.engine.probes.exact_recall import ExactRecall
+from unlearnviz.engine.probes.generation import Generation
 from unlearnviz.errors import BadSelection
 from unlearnviz.views.state import SessionState
 
@@ -80,3 +81,14 @@ def test_another_twin_has_a_new_seed_and_all_of_them_are_judged_again(state):
     assert state.picture.twins[1]["perplexity"].value != state.picture.twins[0]["perplexity"].value
     state.pick(["Tom Lindqvist"])
     assert dict(state.picture.twins) == {}
+
+
+def test_what_is_offered_takes_the_place_of_nothing(state):
+    state.probe(Generation("Tom was", label="exact-recall"))
+    state.offer(ExactRecall())
+    state.offer(ExactRecall(label="mine"))
+    assert state.on_request == ("mine",)
+    state.step(STEP)
+    assert state.picture.now("exact-recall").probe == "generation"
+    state.judge(["mine"])
+    assert state.picture.now("mine").probe == "exact-recall"

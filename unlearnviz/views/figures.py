@@ -52,7 +52,7 @@ def compose(height: int, traces: Sequence[Part], **layout: Any) -> go.Figure:
     return go.Figure(data=list(traces), layout={**common, **layout})
 
 
-def _log_axis(values: Sequence[float]) -> dict[str, Any]:
+def log_axis(values: Sequence[float]) -> dict[str, Any]:
     """Ticks 1, 2, 5, 10, 20 ... with plain labels, and a range from a tick below the values to one above them."""
     finite = [value for value in values if math.isfinite(value) and value > 0] or [1.0]
     low, high = math.floor(math.log10(min(finite))), math.ceil(math.log10(max(finite)))
@@ -125,7 +125,7 @@ def perplexity(picture: Picture) -> Drawn:
             labels.append(_label(level, f"forget, {name}: {number(level)}", shade, left=name == "twin"))
     if len(picture.path) > 1:
         shapes.append(upright(picture.path.index(picture.step), "#999999", 1))
-    up = {"type": "log", "title": {"text": "perplexity (low = remembered)"}, **_log_axis(values)}
+    up = {"type": "log", "title": {"text": "perplexity (low = remembered)"}, **log_axis(values)}
     figure = compose(300, traces, shapes=shapes, annotations=labels, xaxis=step_axis(picture), yaxis=up)
     return figure, _perplexity_sentence(picture)
 
