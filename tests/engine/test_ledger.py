@@ -14,7 +14,9 @@ import torch
 from tests.engine import worlds
 from unlearnviz.engine.learning import Recipe
 from unlearnviz.engine.ledger import Ledger
+from unlearnviz.engine.ledger_folder import pack, unpack
 from unlearnviz.engine.pruning import how_many
+from unlearnviz.engine.pruning import kept as staying
 from unlearnviz.engine.session import Session
 from unlearnviz.engine.tracking import Tracking, chosen_epochs
 from unlearnviz.errors import (
@@ -155,8 +157,22 @@ def test_pruned_entries_are_those_of_the_whole_and_the_others_are_zero(pruning):
             assert int((part != 0).sum()) <= how_many(full.numel(), 0.1)
             assert torch.equal(part[part != 0], full[part != 0])
     dense, sparse = (sum(each.measured_bytes("deltas").values()) for each in (whole, pruned))
-    assert sparse == sum(8 * how_many(whole.delta(whole.steps[0], name).numel(), 0.1) for name in whole.names) * len(whole.steps)
-    assert sparse <= 0.21 * dense
+    entries = [whole.delta(whole.steps[0], name).numel() for name in whole.names]
+    # an int32 for each that stays, or a bit for every entry, whichever is less
+    assert sparse == sum(4 * how_many(n, 0.1) + min(4 * how_many(n, 0.1), -(-n // 8)) for n in entries) * len(whole.steps)
+    assert sparse <= 0.16 * dense
+
+
+@pytest.mark.parametrize("keep, kept_as", [(0.5, "mask"), (0.1, "mask"), (0.01, "positions"), (1.0, "whole")])
+def test_whatever_says_where_values_belong_puts_them_there(keep, kept_as):
+    values = torch.randn(37, 41, generator=torch.Generator().manual_seed(0))
+    parts = pack(values, keep=keep)
+    assert kept_as in parts
+    again = unpack(parts, (37, 41))
+    stays = torch.zeros(37 * 41, dtype=torch.bool)
+    stays[staying(values, keep)] = True
+    assert torch.equal(again.flatten()[stays], values.flatten()[stays])
+    assert not again.flatten()[~stays].any()
 
 
 def test_half_precision_takes_half_the_bytes_and_is_near():

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
@@ -91,12 +92,12 @@ class LedgerFolder:
 def pack(
     values: torch.Tensor, *, keep: float = 1.0, pruning: str = "magnitude", half: bool = False, turn: int = 0, seed: int = 0
 ) -> dict[str, torch.Tensor]:
-    """A layer's update as it is kept: whole, or the positions (int32) and values of the entries that stay."""
+    """A layer's update as it is kept: whole, or the places and values of the entries that stay."""
     values = values.detach()
     if keep == 1:
         return {"whole": _narrowed(values, half=half)}
     positions = kept(values, keep, pruning, turn=turn, seed=seed)
-    return {"positions": positions.int(), "values": _narrowed(values.flatten()[positions], half=half)}
+    return {**_places(positions, values.numel()), "values": _narrowed(values.flatten()[positions], half=half)}
 
 
 def pack_rows(
@@ -109,7 +110,20 @@ def pack_rows(
         return {"rows": rows.int(), "values": _narrowed(block, half=half)}
     inside = kept(block, keep, pruning, turn=turn, seed=seed)
     positions = rows[inside // block.shape[1]] * block.shape[1] + inside % block.shape[1]
-    return {"positions": positions.int(), "values": _narrowed(block.flatten()[inside], half=half)}
+    return {**_places(positions, values.numel()), "values": _narrowed(block.flatten()[inside], half=half)}
+
+
+def bytes_of_places(count: int, entries: int) -> int:
+    """Bytes that say where `count` of `entries` values belong: an int32 each, or a bit for every entry where that is less."""
+    return min(4 * count, -(-entries // 8))
+
+
+def _places(positions: torch.Tensor, entries: int) -> dict[str, torch.Tensor]:
+    if 4 * len(positions) <= bytes_of_places(len(positions), entries):
+        return {"positions": positions.int()}
+    mask = np.zeros(entries, dtype=bool)
+    mask[positions.cpu().numpy()] = True
+    return {"mask": torch.from_numpy(np.packbits(mask))}
 
 
 def unpack(parts: Mapping[str, torch.Tensor], shape: tuple[int, ...]) -> torch.Tensor:
@@ -120,6 +134,9 @@ def unpack(parts: Mapping[str, torch.Tensor], shape: tuple[int, ...]) -> torch.T
     whole = values.new_zeros(shape)
     if "rows" in parts:
         whole[parts["rows"].long()] = values
+    elif "mask" in parts:
+        mask = np.unpackbits(parts["mask"].numpy(), count=whole.numel()).astype(bool)
+        whole.view(-1)[torch.from_numpy(mask)] = values
     else:
         whole.view(-1)[parts["positions"].long()] = values
     return whole

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from unlearnviz.engine.ledger import WHATS, Ledger
+from unlearnviz.engine.ledger_folder import bytes_of_places
 from unlearnviz.engine.pruning import how_many
 from unlearnviz.engine.selection import ParameterSelection
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from unlearnviz.engine.model import LanguageModel
 
 KEEPS = (1.0, 0.5, 0.25, 0.1, 0.05, 0.01)
-POSITION = 4  # bytes of an int32 that says which entry a value belongs to
+ROW = 4  # bytes of an int32 that says which row of the embedding some values belong to
 _BYTES = {"full": 4, "half": 2}
 
 
@@ -68,7 +69,7 @@ class StorageMeter:
         if layout.tied and name == layout.input_embedding:  # beside the output use, the rows of the tokens that were read
             columns = parameter.shape[1]
             for rows in self._uses:
-                looked_up += rows * (columns * size + POSITION) if keep == 1 else _kept(rows * columns, keep, size)
+                looked_up += rows * (columns * size + ROW) if keep == 1 else _kept(rows * columns, keep, size, among=parameter.numel())
         return whole * len(self._uses) + looked_up
 
     def choices(
@@ -89,8 +90,12 @@ class StorageMeter:
         return tuple(found)
 
 
-def _kept(entries: int, keep: float, size: int) -> int:
-    return entries * size if keep == 1 else how_many(entries, keep) * (size + POSITION)
+def _kept(entries: int, keep: float, size: int, among: int | None = None) -> int:
+    """Bytes of a share of some entries, which lie `among` so many (themselves by default)."""
+    if keep == 1:
+        return entries * size
+    count = how_many(entries, keep)
+    return count * size + bytes_of_places(count, entries if among is None else among)
 
 
 def _read_tokens(model: LanguageModel, text: str) -> tuple[int, ...]:
