@@ -96,6 +96,21 @@ def generate(
     ]
 
 
+def continued(model: LanguageModel, prefixes: Sequence[Sequence[int]], wanted: Sequence[int]) -> list[tuple[int, ...]]:
+    """Greedy continuations of token ids: what `generate` writes where a text is cut between two tokens, wherever that is.
+
+    Args:
+        model: the language model.
+        prefixes: token ids, each of at least one token.
+        wanted: how many tokens to add to each, at most; a prefix and what is wanted fit into the context together.
+    """
+    rows = [_Row(tuple(ids), count, torch.Generator(), []) for ids, count in zip(prefixes, wanted, strict=True)]
+    with torch.no_grad(), model.quiet():
+        for batch in _batches(rows, model.context):
+            _write(model, batch, 0.0)
+    return [tuple(row.written) for row in rows]
+
+
 def _random(seed: int, prompt: str, turn: int) -> torch.Generator:
     """A generator of this prompt's own."""
     digest = hashlib.sha256(f"{seed}/{turn}/{prompt}".encode()).digest()
