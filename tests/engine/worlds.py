@@ -15,6 +15,7 @@ from unlearnviz.engine.fresh import train_tokenizer
 from unlearnviz.engine.learning import Recipe, train
 from unlearnviz.engine.model import LanguageModel
 from unlearnviz.engine.session import Session
+from unlearnviz.engine.tracking import Tracking
 
 PEOPLE = ("Mara Okafor", "Tom Lindqvist", "Ines Duarte", "Mara Lindqvist", "Yusuf Okafor", "Noor Haddad", "Pia Novak", "Leo Brandt")
 UNSEEN = ("Pia Novak", "Leo Brandt")
@@ -99,6 +100,28 @@ def session(*, pick: str | None = "Mara Okafor", texts: Corpus | None = None, **
     if pick is not None:
         opened.pick(pick)
     return opened
+
+
+@cache
+def _recorded(tied: bool) -> Session:
+    """A session whose whole training lies in its ledger: of two people, every parameter, every epoch; to copy from only."""
+    opened = session(tied=tied, pick=None)
+    recipe = Recipe(epochs=3, learning_rate=5e-3, batch_size=12)
+    opened.learn(recipe=recipe, track=Tracking(texts=("Mara Okafor", "Tom Lindqvist"), where="all", checkpoints="epochs"))
+    return opened
+
+
+def ledger_session(*, tied: bool = True, dropout: float = 0.0, **options: Any) -> Session:
+    """A session over a model that was taught for three epochs, with the ledger of that; options of `session`."""
+    taught = _recorded(tied)
+    opened = session(tied=tied, dropout=dropout, pick=None)
+    with torch.no_grad():
+        for name, parameter in opened.model.parameters.items():
+            parameter.copy_(taught.model.parameters[name])
+    again = Session(opened.model, corpus(), **{name: value for name, value in options.items() if name != "pick"})
+    again.ledger = taught.ledger
+    again.pick(options.get("pick", "Mara Okafor"))
+    return again
 
 
 def state(opened: Session) -> dict[str, Any]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from unlearnviz.engine.descent import Descent
 from unlearnviz.engine.gradients.scan import GradientScan
@@ -18,6 +16,7 @@ from unlearnviz.engine.narration import number
 from unlearnviz.engine.probes.exact_recall import exact_recall
 from unlearnviz.engine.progress import Progress
 from unlearnviz.engine.settings import setting
+from unlearnviz.engine.taking import least_taken, present_losses, recalled, remember
 from unlearnviz.errors import BadSetting, NotPossible
 
 if TYPE_CHECKING:
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 SCORES = {"loss": "known best", "influence": "pulls most"}  # and how a text is that is taken first
 AMONG = ("picked texts", "all taught texts")
 RULES = ("budget", "never-seen loss", "extraction")
-TAKEN = "taken"  # name of the tensor in which a commit keeps what was taken
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +68,7 @@ class IterativeUnlearning(UpdatingMethod):
         self._check(work)
         candidates = [*work.forget, *(work.retain if self.among == "all taught texts" else ())]
         candidates = [passage for passage in candidates if len(work.model.encode(passage.text)) > 1]
-        taken = _recalled(work)
+        taken = recalled(work)
         before = {} if self.stop == "budget" else (yield from self._measured(work))
         if ended := self._ended(before, candidates, taken):
             raise NotPossible(
@@ -93,7 +91,7 @@ class IterativeUnlearning(UpdatingMethod):
             if work.ended:
                 break
         descend.finish()
-        _remember(work, taken)
+        remember(work, taken)
         work.did = self._did(work)
 
     def _check(self, work: Work) -> None:
@@ -112,20 +110,14 @@ class IterativeUnlearning(UpdatingMethod):
     def _remaining(self, candidates: Sequence[Passage], taken: Sequence[str]) -> tuple[list[Passage], int]:
         """The candidates that were taken least often, and how many of them a round may take."""
         counts = Counter(taken)
-        fewest = min(counts[passage.id] for passage in candidates)
         left = self.take if self.budget is None else self.budget - sum(counts[passage.id] for passage in candidates)
-        return [passage for passage in candidates if counts[passage.id] == fewest], min(self.take, left)
+        return least_taken(candidates, taken), min(self.take, left)
 
     def _scored(self, work: Work, passages: Sequence[Passage]) -> Generator[Progress, None, np.ndarray]:
         """The score of each text at the weights of this moment, float64 of shape (texts,)."""
-        model, texts = work.looking(), [passage.text for passage in passages]
         if self.score == "loss":
-            scores, done = np.empty(len(texts)), 0
-            for indices in model.chunks(range(len(texts)), texts):
-                scores[indices] = [float(each.double().mean()) for each in model.token_losses([texts[k] for k in indices])]
-                done += len(indices)
-                yield Progress(done, len(texts), f"{done} of {len(texts)} texts scored")
-            return scores
+            return (yield from present_losses(work, passages))
+        model, texts = work.looking(), [passage.text for passage in passages]
         groups = {group: [name for name in names if name in work.parameters] for group, names in model.layout.groups.items()}
         groups = {group: names for group, names in groups.items() if names}
         scan = GradientScan(model, texts, toward=[passage.text for passage in work.forget], columns=groups)
@@ -163,13 +155,3 @@ class IterativeUnlearning(UpdatingMethod):
         named = ", ".join(map(repr, ids[:3])) + (f" and {len(ids) - 3} more" if len(ids) > 3 else "")
         rounds = len(work.trajectory)
         return f"took {named} ({SCORES[self.score]}) in {'one update' if rounds == 1 else f'{rounds} updates'}"
-
-
-def _recalled(work: Work) -> list[str]:
-    """Ids of the passages taken on the path through the parent, in order."""
-    return json.loads(bytes(work.state[TAKEN].tolist())) if TAKEN in work.state else []
-
-
-def _remember(work: Work, taken: Sequence[str]) -> None:
-    """Make what was taken part of the commit, which keeps tensors."""
-    work.state[TAKEN] = torch.tensor(list(json.dumps(taken).encode()), dtype=torch.uint8)
