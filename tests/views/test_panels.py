@@ -16,12 +16,14 @@ from unlearnviz.engine.probes.probe import Reading
 from unlearnviz.errors import BadForgetSet, BadSetting, UnknownName
 from unlearnviz.views.panels import all_panels
 from unlearnviz.views.panels.closer import Closer
+from unlearnviz.views.panels.distance import Distance
 from unlearnviz.views.panels.drift import Drift
 from unlearnviz.views.panels.forget_set import ForgetSet
 from unlearnviz.views.panels.influence import Influence
 from unlearnviz.views.panels.layers import Layers
 from unlearnviz.views.panels.leak import Leak
 from unlearnviz.views.panels.map import Map
+from unlearnviz.views.panels.membership import Membership
 from unlearnviz.views.panels.neighbours import Neighbours
 from unlearnviz.views.panels.panel import Panel
 from unlearnviz.views.panels.paths import Paths
@@ -39,7 +41,7 @@ STEP = GradientAscent()
 
 def test_the_panels_in_reading_order():
     order = [ForgetSet, Neighbours, Steering, Preview, Timeline, PerplexityPanel, Leak, Drift, Sayings, Layers, Closer, Influence, Map, Push]
-    order += [Verdict, Paths]
+    order += [Verdict, Paths, Membership, Distance]
     assert all_panels() == order
     assert all(cls.title for cls in order)
 
