@@ -73,6 +73,7 @@ def test_bars_up_and_down_hold_all_texts_of_each_kind():
     assert span(readings, "loss") == (0.5, 13.0)
     assert span(readings, "min-k") == (-13.0, -0.5)
     figure, said = histograms(readings, "loss", 2.5, here=2)
+    assert "outermost" not in said
     traces = {trace.name: trace for trace in figure.data}
     assert sum(traces["forget"].y) == pytest.approx(100)
     assert sum(traces["never seen"].y) == pytest.approx(-100)
@@ -89,10 +90,20 @@ def test_bars_up_and_down_hold_all_texts_of_each_kind():
     }
     assert [shape.x0 for shape in figure.layout.shapes] == [2.5]
     assert figure.layout.xaxis.title.text == "loss (nats per token; lower = as if taught)"
-    assert said.startswith("By the loss: AUC 97.2 % (95 % interval 94.0 to 98.5, 50 = chance). A threshold that takes at most 10 % of ")
-    assert "more familiar than texts never seen: that leaks. MIA_L: A classifier that is shown the loss is right about 95.0 % of" in said
+    assert said.startswith("By loss: AUC 97.2 % (95 % interval 94.0 to 98.5, 50 = chance). A threshold that takes at most 10 % of ")
+    assert "more familiar than texts never seen: that leaks. MIA_L: a classifier that is shown the loss is right about 95.0 % of" in said
     assert said.endswith(f"AUC at the start 97.2 %; of the twin, which is the aim, 97.2 %. {MEANING}")
     assert "MIA_" not in histograms(readings, "min-k", -2.5, here=2)[1]
+
+
+def test_few_that_lie_far_out_stand_in_the_outermost_bars():
+    far = Readings(reading((2.0, 2.5), (*np.linspace(3, 4, 99), 300.0)), None, None)
+    assert span(far, "loss") == (2.0, pytest.approx(4, abs=0.02))
+    figure, said = histograms(far, "loss", 2.5, here=2)
+    below = figure.data[1]
+    assert sum(below.y) == pytest.approx(-100)
+    assert below.x[-1] < 4
+    assert said.endswith(" The outermost bars hold 2 never-seen texts that lie further out.")
 
 
 def test_texts_that_are_all_alike_can_be_drawn():
@@ -103,7 +114,7 @@ def test_texts_that_are_all_alike_can_be_drawn():
 def test_an_older_reading_is_paler_and_says_so():
     figure, said = histograms(Readings(reading(), None, None), "loss", 2.5, here=5)
     assert {trace.opacity for trace in figure.data if trace.type == "bar"} == {PALE}
-    assert said.startswith("Measured at step 2, you are at step 5. By the loss: ")
+    assert said.startswith("Measured at step 2, you are at step 5. By loss: ")
 
 
 def test_the_side_and_the_few_are_said():
@@ -116,7 +127,7 @@ def test_the_side_and_the_few_are_said():
     assert histograms(Readings(None, None, None), "loss", 0.0, here=2) == (None, NOT_YET)
     assert curves(Readings(None, None, None), "loss", 0.0) == (None, "")
     empty = replace(reading((), (), note="There is nothing"), rows=())
-    assert histograms(Readings(empty, None, None), "loss", 0.0, here=2) == (None, f"{MEANING} There is nothing.")
+    assert histograms(Readings(empty, None, None), "loss", 0.0, here=2) == (None, f"There is nothing. {MEANING}")
 
 
 def test_the_curve_goes_through_the_threshold_beside_start_and_twin():
@@ -157,9 +168,9 @@ def test_it_measures_when_asked_and_the_threshold_moves(opened):
     assert panel.bars.summary == f"{FEW}. {MEANING}"
     assert panel.threshold.words == calls(now, "loss", panel.threshold.value)
     assert (panel.threshold.minimum, panel.threshold.maximum) == span(Readings(now, state.picture.start[LABEL], None), "loss")
-    panel.threshold.value = panel.threshold.maximum
-    assert panel.threshold.words.endswith("4 of 4 forget texts (100 %) and 8 of 8 never-seen texts (100 %) are called members.")
-    assert panel.bars.figure.layout.shapes[0].x0 == panel.threshold.maximum
+    panel.threshold.value = panel.threshold.minimum
+    assert panel.threshold.words == calls(now, "loss", panel.threshold.minimum)
+    assert panel.bars.figure.layout.shapes[0].x0 == panel.threshold.minimum
     panel.by.value = "min-k"
     assert panel.threshold.words == calls(now, "min-k", first_threshold(now, "min-k"))
     assert "Min-K %" in panel.bars.figure.layout.xaxis.title.text

@@ -7,21 +7,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from unlearnviz.engine.membership import STATISTICS, roc
-from unlearnviz.engine.probes.membership_inference import accuracy_said, auc_said, scores, side_said, undecided
+from unlearnviz.engine.probes.membership_inference import CLASSIFIERS, accuracy_said, auc_said, scores, side_said, undecided
 from unlearnviz.engine.probes.probe import Reading
 from unlearnviz.views.figures import COLOURS, MARKERS, TWIN, Drawn, Part, compose, upright
 from unlearnviz.views.influence_figures import PALE
 
 TITLES = {"loss": "loss", "entropy": "entropy of the next token", "min-k": "Min-K %", "min-k++": "Min-K %++"}
-CLASSIFIERS = {"loss": "MIA_L", "entropy": "MIA_E"}
-MEANING = (
-    "Membership: could somebody tell the forget texts from texts never seen? The aim is the twin's value, or 50 % where there is no twin; far above "
-    "and far below give the texts away."
-)
-NOT_YET = f"{MEANING} Not measured yet: press Measure now; it can be stopped."
+MEANING = "The aim is the twin's value, or 50 % where there is no twin; far above and far below give the texts away."
+NOT_YET = "Not measured yet: press Measure now. The model reads the texts to forget and all that it never saw; that can be stopped."
 BINS = 32
+TAIL = 0.02  # of the never-seen texts on either side: few that lie far out would press all others together
 LINE = "#7A3E9D"  # of the threshold
-SIDES = (("forget", 1), ("never seen", -1))  # bars upwards and downwards
+UP = {"forget": 1, "never seen": -1}  # bars upwards and downwards
 
 
 class Readings(NamedTuple):
@@ -45,8 +42,9 @@ def texts(reading: Reading, statistic: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def span(readings: Readings, statistic: str) -> tuple[float, float]:
-    """Lowest and highest number of all the readings: an axis that stays while steps are taken."""
-    every = np.concatenate([part for each in readings if each is not None for part in texts(each, statistic)])
+    """From the lowest to the highest number: of all forget texts, now, at the start and of the twin, and of all but a few never-seen ones."""
+    parts = [texts(each, statistic) for each in readings if each is not None]
+    every = np.concatenate([each for members, others in parts for each in (members, _without_tails(others))])
     return float(every.min()), float(every.max())
 
 
@@ -79,31 +77,24 @@ def histograms(readings: Readings, statistic: str, threshold: float, *, here: in
     """The forget texts upwards and the never-seen ones downwards, in percent of each; and what that gives away, in words."""
     now = readings.now
     if now is None or not now.rows:
-        return None, NOT_YET if now is None else f"{MEANING} {now.note}."
-    edges = np.histogram_bin_edges(np.asarray(span(readings, statistic)), BINS)
-    traces: list[Part] = []
-    for (group, up), values in zip(SIDES, texts(now, statistic), strict=True):
-        if len(values):
-            traces.append(_bars(group, up * 100 * np.histogram(values, edges)[0] / len(values), edges))
+        return None, NOT_YET if now is None else f"{now.note}. {MEANING}"
+    low, high = span(readings, statistic)
+    kinds = {group: values for group, values in zip(UP, texts(now, statistic), strict=True) if len(values)}
+    traces = [_bars(group, values.clip(low, high), np.histogram_bin_edges([low, high], BINS)) for group, values in kinds.items()]
     for trace in traces:
         trace["opacity"] = 1.0 if now.step == here else PALE
-    means = [(f"mean of {group}", values, MARKERS[group], COLOURS[group]) for (group, _), values in zip(SIDES, texts(now, statistic), strict=True)]
-    for name, reading, colour in (("forget, at the start", readings.start, "#444444"), ("forget, twin", readings.twin, TWIN)):
-        if reading is not None:
-            means.append((f"mean of {name}", texts(reading, statistic)[0], "diamond-tall-open", colour))
-    traces += [_mean(name, values, symbol, colour) for name, values, symbol, colour in means if len(values)]
-    lower = "lower" if STATISTICS[statistic].sign < 0 else "higher"
-    across = {"title": {"text": f"{TITLES[statistic]} ({STATISTICS[statistic].unit}; {lower} = as if taught)", "standoff": 4}}
-    most = max((float(np.abs(trace["y"]).max()) for trace in traces), default=1.0) or 1.0
-    ticks = [round(share * most) for share in (-1, -0.5, 0, 0.5, 1)]
-    upwards: Part = {
-        "title": {"text": "% of the texts of a kind"},
-        "range": [-1.1 * most, 1.1 * most],
-        "tickvals": ticks,
-        "ticktext": [str(abs(tick)) for tick in ticks],
-    }
+    upwards = _percent(max(float(trace["customdata"].max()) for trace in traces))
+    traces += [_mean(f"mean of {group}", values, MARKERS[group], COLOURS[group]) for group, values in kinds.items()]
+    for name, reading, colour in (("at the start", readings.start, "#444444"), ("twin", readings.twin, TWIN)):
+        members = texts(reading, statistic)[0] if reading is not None else np.zeros(0)
+        if len(members):
+            traces.append(_mean(f"mean of forget, {name}", members, "diamond-tall-open", colour))
+    like = "lower" if STATISTICS[statistic].sign < 0 else "higher"
+    across = {"title": {"text": f"{TITLES[statistic]} ({STATISTICS[statistic].unit}; {like} = as if taught)", "standoff": 4}}
     figure = compose(280, traces, shapes=[upright(threshold, LINE, 2)], bargap=0, barmode="relative", xaxis=across, yaxis=upwards)
-    return figure, sentence(readings, statistic, here=here)
+    far = int(sum(((values < low) | (values > high)).sum() for values in kinds.values()))
+    out = f" The outermost bars hold {far} never-seen texts that lie further out." if far else ""
+    return figure, sentence(readings, statistic, here=here) + out
 
 
 def curves(readings: Readings, statistic: str, threshold: float) -> Drawn:
@@ -137,7 +128,7 @@ def curves(readings: Readings, statistic: str, threshold: float) -> Drawn:
     upwards = {"title": {"text": "forget texts called members (%)"}, "range": [-2, 102]}
     figure = compose(280, [*traces, point], xaxis=across, yaxis=upwards)
     return figure, (
-        f"ROC curve by the {TITLES[statistic]}: the threshold finds {found:.0f} % of the forget texts, and takes {mistaken:.0f} % of the "
+        f"ROC curve by {TITLES[statistic]}: the threshold finds {found:.0f} % of the forget texts, and takes {mistaken:.0f} % of the "
         "never-seen ones for such by mistake."
     )
 
@@ -156,9 +147,9 @@ def sentence(readings: Readings, statistic: str, *, here: int) -> str:
     row = judged(now, statistic)
     if row is None:
         return f"{when}{now.note or undecided(now.rows)}. {MEANING}"
-    said = f"{when}By the {TITLES[statistic]}: {auc_said(row)} {side_said(row, 'auc')}"
+    said = f"{when}By {TITLES[statistic]}: {auc_said(row)} {side_said(row, 'auc')}"
     if statistic in CLASSIFIERS:
-        said += f" {CLASSIFIERS[statistic]}: {accuracy_said(row)}"
+        said += f" {accuracy_said(row)}"
     beside = [("at the start", readings.start), ("of the twin, which is the aim,", readings.twin)]
     known = [(name, judged(reading, statistic)) for name, reading in beside if reading is not None]
     areas = [f"{name} {row['auc']:.1f} %" for name, row in known if row is not None]
@@ -170,16 +161,35 @@ def _texts(reading: Reading) -> list[dict[str, Any]]:
     return [row for row in reading.rows if row["group"] != "both"]
 
 
-def _bars(group: str, heights: np.ndarray, edges: np.ndarray) -> Part:
+def _without_tails(values: np.ndarray) -> np.ndarray:
+    tail = int(TAIL * len(values))
+    kept: np.ndarray = np.sort(values)[tail : len(values) - tail]
+    return kept
+
+
+def _bars(group: str, values: np.ndarray, edges: np.ndarray) -> Part:
+    shares = 100 * np.histogram(values, edges)[0] / len(values)
     return {
         "type": "bar",
         "name": group,
         "x": (edges[:-1] + edges[1:]) / 2,
-        "y": heights,
+        "y": UP[group] * shares,
         "width": float(edges[1] - edges[0]),
         "marker": {"color": COLOURS[group], "line": {"width": 0}},
-        "customdata": np.abs(heights),
+        "customdata": shares,
         "hovertemplate": f"%{{customdata:.0f}} % of {group} about %{{x:.3g}}<extra></extra>",
+    }
+
+
+def _percent(most: float) -> Part:
+    """An axis of percent that counts from 0 in both directions."""
+    tick = next(each for each in (1, 2, 5, 10, 20, 25, 50) if 2.2 * each >= most)
+    ticks = [tick * k for k in range(-2, 3)]
+    return {
+        "title": {"text": "% of the texts of a kind"},
+        "range": [-1.1 * most, 1.1 * most],
+        "tickvals": ticks,
+        "ticktext": [str(abs(each)) for each in ticks],
     }
 
 

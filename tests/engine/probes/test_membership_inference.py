@@ -91,7 +91,7 @@ def test_the_headline_is_that_of_the_attack_and_the_rows_have_all():
         assert "that leaks." in readings[attack].note
     assert readings["loss"].note.startswith(f"AUC {readings['loss'].value:.1f} % (95 % interval ")
     assert "at most 10 % of the never-seen texts (1 % needs 1,000 of them) for members finds " in readings["loss"].note
-    assert readings["MIA_E"].note.startswith(f"A classifier that is shown the entropy is right about {readings['MIA_E'].value:.1f} % of the")
+    assert readings["MIA_E"].note.startswith(f"MIA_E: a classifier that is shown the entropy is right about {readings['MIA_E'].value:.1f} %")
 
 
 def test_a_model_that_knows_nothing_gives_nothing_away():

@@ -27,6 +27,7 @@ ATTACKS = {  # name -> the number of a text that it looks at, and what it is jud
     "MIA_L": ("loss", "accuracy"),
     "MIA_E": ("entropy", "accuracy"),
 }
+CLASSIFIERS = {statistic: attack for attack, (statistic, measure) in ATTACKS.items() if measure == "accuracy"}
 GROUPS = ("member", "non-member")
 
 
@@ -122,9 +123,9 @@ def auc_said(row: Mapping[str, Any]) -> str:
 
 
 def accuracy_said(row: Mapping[str, Any]) -> str:
-    """The accuracy of the classifier with its interval."""
+    """The accuracy of the classifier that is shown the loss or the entropy, with its interval."""
     return (
-        f"A classifier that is shown the {row['statistic']} is right about {row['accuracy']:.1f} % of the texts "
+        f"{CLASSIFIERS[row['statistic']]}: a classifier that is shown the {row['statistic']} is right about {row['accuracy']:.1f} % of the texts "
         f"(95 % interval {row['accuracy_low']:.1f} to {row['accuracy_high']:.1f}, 50 = chance)."
     )
 
