@@ -15,10 +15,11 @@ ROOT = Path(__file__).parents[1]
 NAMES = [
     *("ActivationGradient", "Chart", "Collateral", "Conflict", "Corpus", "Dashboard", "ExactRecall", "FineTune"),
     *("FuzzyUnlearning", "Generation", "GradientAscent", "GradientDifference", "GradientMethod", "GradientNorm"),
-    *("Influence", "IterativeUnlearning", "LanguageModel", "Leak", "MembershipInference", "Method", "ModelSimilarity", "NablaTau"),
-    *("Normalisation", "Passage", "PassagePerplexity", "Perplexity", "PreparedTexts", "Preview", "Probe", "Push"),
-    *("Reading", "Removal", "Session", "Similarity", "TextFile", "TextMap", "TokenInfluence", "TokenText"),
-    *("UnlearningError", "UnlearnvizError", "UpdateSize", "VerificationError", "demo", "learn", "search"),
+    *("Influence", "IterativeUnlearning", "LabelFlipping", "LanguageModel", "Leak", "MembershipInference", "Method"),
+    *("ModelSimilarity", "NPO", "NablaTau", "Normalisation", "OptimisationBased", "Passage", "PassagePerplexity"),
+    *("Perplexity", "PreparedTexts", "Preview", "Probe", "Push", "Reading", "Removal", "Session", "SimNPO"),
+    *("Similarity", "TextFile", "TextMap", "TokenInfluence", "TokenText", "UnlearningError", "UnlearnvizError"),
+    *("UpdateSize", "VerificationError", "demo", "learn", "search"),
 ]
 
 

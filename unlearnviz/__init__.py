@@ -15,8 +15,9 @@ The nouns:
   model learned, and some that it never saw.
 - A `Session` is a small git of weights. One unlearning step is a commit; undo, redo and branches only move the head.
 - A `Method` changes weights: `GradientAscent`, `GradientDifference`, `FineTune`; `FuzzyUnlearning` of all that looks alike,
-  `IterativeUnlearning` of what the model still knows; `NablaTau`, up to the loss of texts never seen. Your own is a class of a few
-  lines, most often a `GradientMethod`, which only says what to descend.
+  `IterativeUnlearning` of what the model still knows; `NablaTau`, up to the loss of texts never seen; `LabelFlipping` and
+  `OptimisationBased`, in a share of every layer; `NPO` and `SimNPO`, whose ascent fades. Your own is a class of a few lines, most
+  often a `GradientMethod`, which only says what to descend.
 - A `Probe` measures and changes nothing: `Perplexity`, `Generation`, `ExactRecall`, `GradientNorm`, `UpdateSize`; `Conflict`
   of forgetting with keeping, `ActivationGradient` token by token, `Push` of the last step, `Influence` of every taught text
   and `TokenInfluence` of its tokens, `Removal` of a taught text; `ModelSimilarity`, `PassagePerplexity` and
@@ -47,8 +48,12 @@ if TYPE_CHECKING:
     from unlearnviz.engine.methods.gradient_ascent import GradientAscent
     from unlearnviz.engine.methods.gradient_difference import GradientDifference
     from unlearnviz.engine.methods.iterative_unlearning import IterativeUnlearning
+    from unlearnviz.engine.methods.label_flipping import LabelFlipping
     from unlearnviz.engine.methods.method import GradientMethod, Method
     from unlearnviz.engine.methods.nabla_tau import NablaTau
+    from unlearnviz.engine.methods.npo import NPO
+    from unlearnviz.engine.methods.optimisation_based import OptimisationBased
+    from unlearnviz.engine.methods.sim_npo import SimNPO
     from unlearnviz.engine.model import LanguageModel
     from unlearnviz.engine.prepared import PreparedTexts
     from unlearnviz.engine.preview import Preview
@@ -83,7 +88,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = [
+__all__ = [  # noqa: RUF022 - NPO is a name like the others, no constant
     "ActivationGradient",
     "Chart",
     "Collateral",
@@ -100,13 +105,16 @@ __all__ = [
     "GradientNorm",
     "Influence",
     "IterativeUnlearning",
+    "LabelFlipping",
     "LanguageModel",
     "Leak",
     "MembershipInference",
     "Method",
     "ModelSimilarity",
+    "NPO",
     "NablaTau",
     "Normalisation",
+    "OptimisationBased",
     "Passage",
     "PassagePerplexity",
     "Perplexity",
@@ -117,6 +125,7 @@ __all__ = [
     "Reading",
     "Removal",
     "Session",
+    "SimNPO",
     "Similarity",
     "TextFile",
     "TextMap",
@@ -148,13 +157,16 @@ _HOMES = {
     "GradientNorm": "engine.probes.gradient_norm",
     "Influence": "engine.probes.influence",
     "IterativeUnlearning": "engine.methods.iterative_unlearning",
+    "LabelFlipping": "engine.methods.label_flipping",
     "LanguageModel": "engine.model",
     "Leak": "engine.probes.leak",
     "MembershipInference": "engine.probes.membership_inference",
     "Method": "engine.methods.method",
     "ModelSimilarity": "engine.probes.model_similarity",
+    "NPO": "engine.methods.npo",
     "NablaTau": "engine.methods.nabla_tau",
     "Normalisation": "engine.similarity",
+    "OptimisationBased": "engine.methods.optimisation_based",
     "Passage": "engine.corpus",
     "PassagePerplexity": "engine.probes.passage_perplexity",
     "Perplexity": "engine.probes.perplexity",
@@ -165,6 +177,7 @@ _HOMES = {
     "Reading": "engine.probes.probe",
     "Removal": "engine.probes.removal",
     "Session": "engine.session",
+    "SimNPO": "engine.methods.sim_npo",
     "Similarity": "engine.similarity",
     "TextFile": "engine.text_file",
     "TextMap": "engine.probes.text_map",

@@ -33,6 +33,10 @@ made = st.sampled_from(
         methods["gradient-difference"](),
         methods["fine-tune"](batch_size=4, updates=2),
         methods["nabla-tau"](passes=3, steps=2),
+        methods["label-flipping"](keep=0.1, pruning="rotating"),
+        methods["optimisation-based"](keep=0.2, pruning="random", optimizer="AdamW"),
+        methods["npo"](),
+        methods["sim-npo"](learning_rate=0.1, retain_weight=0),
     ]
 )
 wheres = st.sampled_from(["embedding", "embedding.input", "embedding.input, norm", "head", "block 0", "all"])

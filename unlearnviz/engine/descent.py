@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,6 +14,7 @@ from unlearnviz.errors import Overshoot
 if TYPE_CHECKING:
     from unlearnviz.engine.methods.method import UpdatingMethod
 
+Limit = Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]]  # parameter name -> update, to what of it is taken
 
 class Descent:
     """Follows losses downhill in `work.parameters`: SGD in place, AdamW by torch, both optionally rescaled.
@@ -20,10 +22,11 @@ class Descent:
     Args:
         method: whose settings say how long an update is, and by which optimizer.
         work: the parameters, and the optimizer's state of the step before.
+        limit: cuts an update down before its length is set; None takes it whole.
     """
 
-    def __init__(self, method: UpdatingMethod, work: Work) -> None:
-        self.name, self.work, self.done = method.name, work, 0
+    def __init__(self, method: UpdatingMethod, work: Work, limit: Limit | None = None) -> None:
+        self.name, self.work, self.done, self.limit = method.name, work, 0, limit
         self.parameters, self.state = work.parameters, work.state
         self.norm = method.update_norm
         if method.learning_rate is None and method.update_norm is None:
@@ -56,22 +59,26 @@ class Descent:
     @torch.no_grad()
     def _follow(self, gradient: dict[str, torch.Tensor], share: float) -> None:
         if self.adam is None:
+            gradient = gradient if self.limit is None else self.limit(gradient)
             length = total_norm(gradient) if self.norm is not None else 1.0
             scale = share * self.learning_rate if self.norm is None else _ratio(share * self.norm, length)
             for name, parameter in self.parameters.items():
                 parameter.sub_(gradient[name], alpha=scale)
             return
-        before = {name: parameter.detach().clone() for name, parameter in self.parameters.items()} if self.norm is not None else {}
+        whole = self.norm is None and self.limit is None
+        before = {} if whole else {name: parameter.detach().clone() for name, parameter in self.parameters.items()}
         for name, parameter in self.parameters.items():
             parameter.grad = gradient[name]
         for group in self.adam.param_groups:
             group["lr"] = share * self.rate
         self.adam.step()
-        if self.norm is not None:
-            change = {name: parameter.detach() - before[name] for name, parameter in self.parameters.items()}
-            length = total_norm(change)
-            for name, parameter in self.parameters.items():
-                parameter.copy_(before[name]).add_(change[name], alpha=_ratio(share * self.norm, length))
+        if whole:
+            return
+        change = {name: parameter.detach() - before[name] for name, parameter in self.parameters.items()}
+        change = change if self.limit is None else self.limit(change)
+        scale = 1.0 if self.norm is None else _ratio(share * self.norm, total_norm(change))
+        for name, parameter in self.parameters.items():
+            parameter.copy_(before[name]).add_(change[name], alpha=scale)
 
     def finish(self) -> None:
         """Hand Adam's moments to the commit."""

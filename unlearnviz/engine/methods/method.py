@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from unlearnviz.engine.descent import Descent
+from unlearnviz.engine.descent import Descent, Limit
 from unlearnviz.engine.progress import Progress
 from unlearnviz.engine.registry import Registry
 from unlearnviz.engine.settings import check_settings, setting
@@ -93,13 +93,22 @@ class GradientMethod(UpdatingMethod, abstract=True):
         """The scalar to minimise, differentiable."""
         raise NotImplementedError
 
+    @property
+    def draws_retain(self) -> bool:
+        """Whether each update sees a batch of texts to keep; a method in which they may have no weight says when."""
+        return self.uses_retain
+
+    def limit(self, work: Work) -> Limit | None:  # noqa: ARG002
+        """What cuts each update down; by default nothing does."""
+        return None
+
     def run(self, work: Work) -> Iterator[Progress]:
         """`updates` times: loss, gradient, update."""
-        if self.uses_retain:
+        if self.draws_retain:
             self.need_retain(work)
         forget = work.batches(work.forget, self.batch_size)
-        retain = work.batches(work.retain, self.batch_size) if self.uses_retain else None
-        descend = Descent(self, work)
+        retain = work.batches(work.retain, self.batch_size) if self.draws_retain else None
+        descend = Descent(self, work, self.limit(work))
         for done in range(self.updates):
             descend(self.loss(work, next(forget), next(retain) if retain is not None else None))
             yield Progress(done + 1, self.updates, f"update {done + 1} of {self.updates}")
