@@ -134,7 +134,7 @@ class Separation:
         true_rate: members found by the best threshold that calls at most `false_rate` of the others members.
         false_rate: 1 with at least 1,000 others, else 10.
         accuracy, accuracy_low, accuracy_high: of the classifier, and its interval (`wilson`). Its predictions are not independent: of scores
-            that tell nothing 84 to 93 % of such intervals held 50 here (200 draws each of 50 to 200 members), so near 50 trust the AUC.
+            that tell nothing 84 to 91 % of such intervals held 50 here (200 draws each of 50 to 200 members), so near 50 trust the AUC.
     """
 
     auc: float

@@ -93,7 +93,7 @@ def histograms(readings: Readings, statistic: str, threshold: float, *, here: in
     across = {"title": {"text": f"{TITLES[statistic]} ({STATISTICS[statistic].unit}; {like} = as if taught)", "standoff": 4}}
     figure = compose(280, traces, shapes=[upright(threshold, LINE, 2)], bargap=0, barmode="relative", xaxis=across, yaxis=upwards)
     far = int(sum(((values < low) | (values > high)).sum() for values in kinds.values()))
-    out = f" The outermost bars hold {far} never-seen texts that lie further out." if far else ""
+    out = f" The outermost bars hold {far} never-seen text{'s that lie' if far > 1 else ' that lies'} further out." if far else ""
     return figure, sentence(readings, statistic, here=here) + out
 
 
