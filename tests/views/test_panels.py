@@ -22,6 +22,7 @@ from unlearnviz.views.panels.forget_set import ForgetSet
 from unlearnviz.views.panels.influence import Influence
 from unlearnviz.views.panels.layers import Layers
 from unlearnviz.views.panels.leak import Leak
+from unlearnviz.views.panels.ledger import Ledger
 from unlearnviz.views.panels.map import Map
 from unlearnviz.views.panels.membership import Membership
 from unlearnviz.views.panels.neighbours import Neighbours
@@ -41,7 +42,7 @@ STEP = GradientAscent()
 
 def test_the_panels_in_reading_order():
     order = [ForgetSet, Neighbours, Steering, Preview, Timeline, PerplexityPanel, Leak, Drift, Sayings, Layers, Closer, Influence, Map, Push]
-    order += [Verdict, Paths, Membership, Distance]
+    order += [Verdict, Paths, Membership, Distance, Ledger]
     assert all_panels() == order
     assert all(cls.title for cls in order)
 

@@ -87,7 +87,7 @@ def layers_over_steps(picture: Picture) -> Drawn:
     norms = {position: {row["group"]: row["norm"] for row in reading.rows} for position, reading in along}
     columns = range(len(picture.path))  # one per step, blank where nothing was measured
     table = [[norms.get(position, {}).get(group, math.nan) for position in columns] for group in groups]
-    heat, low, high = _heat(table, groups, [f"step {step}" for step in picture.path], picture.path)
+    heat, low, high = heat_map(table, groups, [f"step {step}" for step in picture.path], picture.path)
     parts = segments(along)
     others = [after[0][0] - 0.5 for before, after in pairwise(parts) if before[-1][1].passages != after[0][1].passages]
     breaks = [upright(position, "white", 6) for position in others]
@@ -107,7 +107,7 @@ def layers_by_text(picture: Picture) -> Drawn:
     rows = list(reversed(reading.rows))
     texts = {passage.id: passage.text for passage in picture.forget}
     ids = list(rows[0]["per_text"])
-    heat, low, high = _heat(
+    heat, low, high = heat_map(
         [[row["per_text"][each] for each in ids] for row in rows],
         [row["group"] for row in rows],
         [plain(snippet(texts.get(each, each), 60)) for each in ids],
@@ -128,10 +128,10 @@ def layers_by_text(picture: Picture) -> Drawn:
     return figure, f"{said}Norms from {number(low)} (dark) to {number(high)} (light).{few} Click a part to make it the place of the next step."
 
 
-def _heat(
-    table: Sequence[Sequence[float]], groups: Sequence[str], names: Sequence[str], keys: Sequence[Any]
+def heat_map(
+    table: Sequence[Sequence[float]], groups: Sequence[str], names: Sequence[str], keys: Sequence[Any], unit: str = "norm"
 ) -> tuple[Part, float, float]:
-    """A heat map of norms on a logarithmic scale, with the least and the greatest of them.
+    """A heat map of norms (or of others in their `unit`) on a logarithmic scale, with the least and the greatest of them.
 
     Args:
         table: group -> column -> norm; blank where it is not finite or 0.
@@ -154,7 +154,7 @@ def _heat(
         "hoverongaps": False,
         "colorscale": "Cividis",
         "colorbar": {
-            "title": {"text": "norm"},
+            "title": {"text": unit},
             "tickvals": ticks,
             "ticktext": [f"{10.0**tick:g}" for tick in ticks],
             "thickness": 10,

@@ -25,11 +25,13 @@ class NextStep(traitlets.HasTraits):
     Attributes:
         where: the selection for the next step, as text.
         method: the method with its settings for the next step, or the error that is in them, or None before anything is chosen.
+        wanted: the method that another panel has chosen for the next step, with its settings; Steering takes it over.
         ahead: whether every step is previewed before it is taken.
     """
 
     where = traitlets.Unicode("embedding")
     method = traitlets.Any(None)
+    wanted = traitlets.Any(None)
     ahead = traitlets.Bool(default_value=False)
 
     session: Session
@@ -42,6 +44,12 @@ class NextStep(traitlets.HasTraits):
     def refused(self, error: UnlearnvizError) -> None:
         """Show what is wrong with what was asked."""
         raise NotImplementedError
+
+    def choose(self, method: Method, where: str) -> None:
+        """Another method, other settings and another place for the next step; nothing is done yet."""
+        self.where, self.method = where, method
+        self.wanted = None  # so that the same choice made twice is seen twice
+        self.wanted = method
 
     def preview(self) -> None:
         """What the chosen step would change, to first order; nothing is changed."""

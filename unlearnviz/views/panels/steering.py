@@ -77,6 +77,7 @@ class Steering(Panel):
         self.method.observe(self._choose, "value")
         self.where.observe(self._place, "value")
         self.state.observe(self._placed, "where")
+        self.state.observe(self._wanted, "wanted")
         return [
             self.advice,
             widgets.HBox([self.step, self.run, self.count, self.stop], layout=row),
@@ -116,6 +117,12 @@ class Steering(Panel):
 
     def _placed(self, change: dict[str, str]) -> None:
         self.where.value = change["new"]
+
+    def _wanted(self, change: dict[str, Method | None]) -> None:
+        """Show what another panel has chosen."""
+        if change["new"] is not None:
+            self.method.value = change["new"].name
+            self.controls.set(change["new"].settings)
 
     def _asked(self) -> Method | None:
         self._tell()
@@ -185,8 +192,9 @@ class Steering(Panel):
         self.stop.disabled = idle
 
     def close(self) -> None:
-        """Also stop watching the place."""
+        """Also stop watching what is chosen elsewhere."""
         self.state.unobserve(self._placed, "where")
+        self.state.unobserve(self._wanted, "wanted")
         super().close()
 
 
