@@ -124,6 +124,7 @@ SUITES = {
         Suite("gradients", "norms and influences of all texts, in plain training epochs"),
         Suite("curvature", "Hessian-vector products and a damped inverse, in gradients of the same texts"),
         Suite("neighbours", "searches among a million texts, against one plain call of rapidfuzz"),
+        Suite("ledger", "what recording costs a training, and how exactly it leads back"),
         Suite("large", "one embedding step of a model of GPT-2's size"),
         Suite("laws", "random operations against the laws"),
         Suite("memory", "what a kernel holds after 50 steps with the dashboard open"),
