@@ -13,13 +13,14 @@ import unlearnviz
 
 ROOT = Path(__file__).parents[1]
 NAMES = [
-    *("ActivationGradient", "Chart", "Collateral", "Conflict", "Corpus", "Dashboard", "ExactRecall", "FineTune"),
-    *("FuzzyUnlearning", "Generation", "GradientAscent", "GradientDifference", "GradientMethod", "GradientNorm"),
-    *("Influence", "IterativeUnlearning", "LabelFlipping", "LanguageModel", "Leak", "MembershipInference", "Method"),
-    *("ModelSimilarity", "NPO", "NablaTau", "Normalisation", "OptimisationBased", "Passage", "PassagePerplexity"),
-    *("Perplexity", "PreparedTexts", "Preview", "Probe", "Push", "Reading", "Removal", "Session", "SimNPO"),
-    *("Similarity", "TextFile", "TextMap", "TokenInfluence", "TokenText", "UnlearningError", "UnlearnvizError"),
-    *("UpdateSize", "VerificationError", "demo", "learn", "search"),
+    *("ActivationGradient", "Chart", "Collateral", "Conflict", "Corpus", "Dashboard", "ExactRecall", "Exposure"),
+    *("ExtractionLikelihood", "FineTune", "FuzzyUnlearning", "Generation", "GradientAscent", "GradientDifference"),
+    *("GradientMethod", "GradientNorm", "Influence", "IterativeUnlearning", "LabelFlipping", "LanguageModel", "Leak"),
+    *("MembershipInference", "MemorisationAccuracy", "Method", "ModelSimilarity", "NPO", "NablaTau", "Normalisation"),
+    *("OptimisationBased", "Passage", "PassagePerplexity", "Perplexity", "PreparedTexts", "Preview", "Probe", "Push"),
+    *("Reading", "Relearning", "Removal", "RougeL", "Session", "SimNPO", "Similarity", "TextFile", "TextMap"),
+    *("TokenInfluence", "TokenText", "TruthRatio", "UnlearningError", "UnlearnvizError", "UpdateSize"),
+    *("VerificationError", "demo", "learn", "search"),
 ]
 
 

@@ -23,7 +23,8 @@ The nouns:
   and `TokenInfluence` of its tokens, `Removal` of a taught text; `ModelSimilarity`, `PassagePerplexity` and
   `TextMap` look at any texts, one by one; `Leak` of the facts, `Collateral` for the other texts; `MembershipInference`, whether one can
   tell the forget texts from texts never seen; `VerificationError`, the distance from a retrained model, and `UnlearningError`, its
-  proxy without one. What it found is a `Reading`.
+  proxy without one; `MemorisationAccuracy` and `ExtractionLikelihood` of what is known by heart, `Exposure` of canaries, `RougeL` of
+  what is answered, `TruthRatio` of truth and error, `Relearning` of what comes back. What it found is a `Reading`.
 - `search` finds the texts that look like some, by a `Similarity` after a `Normalisation`: in a list, in `PreparedTexts` for many
   searches, or in a `TextFile` larger than memory.
 - A `Preview` says what a step would do to each group of texts, before it is taken.
@@ -61,19 +62,25 @@ if TYPE_CHECKING:
     from unlearnviz.engine.probes.collateral import Collateral
     from unlearnviz.engine.probes.conflict import Conflict
     from unlearnviz.engine.probes.exact_recall import ExactRecall
+    from unlearnviz.engine.probes.exposure import Exposure
+    from unlearnviz.engine.probes.extraction_likelihood import ExtractionLikelihood
     from unlearnviz.engine.probes.generation import Generation
     from unlearnviz.engine.probes.gradient_norm import GradientNorm
     from unlearnviz.engine.probes.influence import Influence
     from unlearnviz.engine.probes.leak import Leak
     from unlearnviz.engine.probes.membership_inference import MembershipInference
+    from unlearnviz.engine.probes.memorisation_accuracy import MemorisationAccuracy
     from unlearnviz.engine.probes.model_similarity import ModelSimilarity
     from unlearnviz.engine.probes.passage_perplexity import PassagePerplexity
     from unlearnviz.engine.probes.perplexity import Perplexity
     from unlearnviz.engine.probes.probe import Probe, Reading
     from unlearnviz.engine.probes.push import Push
+    from unlearnviz.engine.probes.relearning import Relearning
     from unlearnviz.engine.probes.removal import Removal
+    from unlearnviz.engine.probes.rouge_l import RougeL
     from unlearnviz.engine.probes.text_map import TextMap
     from unlearnviz.engine.probes.token_influence import TokenInfluence
+    from unlearnviz.engine.probes.truth_ratio import TruthRatio
     from unlearnviz.engine.probes.unlearning_error import UnlearningError
     from unlearnviz.engine.probes.update_size import UpdateSize
     from unlearnviz.engine.probes.verification_error import VerificationError
@@ -96,6 +103,8 @@ __all__ = [  # noqa: RUF022 - NPO is a name like the others, no constant
     "Corpus",
     "Dashboard",
     "ExactRecall",
+    "Exposure",
+    "ExtractionLikelihood",
     "FineTune",
     "FuzzyUnlearning",
     "Generation",
@@ -109,6 +118,7 @@ __all__ = [  # noqa: RUF022 - NPO is a name like the others, no constant
     "LanguageModel",
     "Leak",
     "MembershipInference",
+    "MemorisationAccuracy",
     "Method",
     "ModelSimilarity",
     "NPO",
@@ -123,7 +133,9 @@ __all__ = [  # noqa: RUF022 - NPO is a name like the others, no constant
     "Probe",
     "Push",
     "Reading",
+    "Relearning",
     "Removal",
+    "RougeL",
     "Session",
     "SimNPO",
     "Similarity",
@@ -131,6 +143,7 @@ __all__ = [  # noqa: RUF022 - NPO is a name like the others, no constant
     "TextMap",
     "TokenInfluence",
     "TokenText",
+    "TruthRatio",
     "UnlearningError",
     "UnlearnvizError",
     "UpdateSize",
@@ -148,6 +161,8 @@ _HOMES = {
     "Corpus": "engine.corpus",
     "Dashboard": "views.dashboard",
     "ExactRecall": "engine.probes.exact_recall",
+    "Exposure": "engine.probes.exposure",
+    "ExtractionLikelihood": "engine.probes.extraction_likelihood",
     "FineTune": "engine.methods.fine_tune",
     "FuzzyUnlearning": "engine.methods.fuzzy_unlearning",
     "Generation": "engine.probes.generation",
@@ -161,6 +176,7 @@ _HOMES = {
     "LanguageModel": "engine.model",
     "Leak": "engine.probes.leak",
     "MembershipInference": "engine.probes.membership_inference",
+    "MemorisationAccuracy": "engine.probes.memorisation_accuracy",
     "Method": "engine.methods.method",
     "ModelSimilarity": "engine.probes.model_similarity",
     "NPO": "engine.methods.npo",
@@ -175,7 +191,9 @@ _HOMES = {
     "Probe": "engine.probes.probe",
     "Push": "engine.probes.push",
     "Reading": "engine.probes.probe",
+    "Relearning": "engine.probes.relearning",
     "Removal": "engine.probes.removal",
+    "RougeL": "engine.probes.rouge_l",
     "Session": "engine.session",
     "SimNPO": "engine.methods.sim_npo",
     "Similarity": "engine.similarity",
@@ -183,6 +201,7 @@ _HOMES = {
     "TextMap": "engine.probes.text_map",
     "TokenInfluence": "engine.probes.token_influence",
     "TokenText": "views.tokens",
+    "TruthRatio": "engine.probes.truth_ratio",
     "UnlearningError": "engine.probes.unlearning_error",
     "UnlearnvizError": "errors",
     "UpdateSize": "engine.probes.update_size",
