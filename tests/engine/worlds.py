@@ -112,16 +112,16 @@ def _recorded(tied: bool) -> Session:
 
 
 def ledger_session(*, tied: bool = True, dropout: float = 0.0, **options: Any) -> Session:
-    """A session over a model that was taught for three epochs, with the ledger of that; options of `session`."""
-    taught = _recorded(tied)
-    opened = session(tied=tied, dropout=dropout, pick=None)
+    """A session over a model that was taught for three epochs, with the ledger of that; options of `Session`."""
+    taught, model = _recorded(tied), language_model(tied=tied, dropout=dropout)
     with torch.no_grad():
-        for name, parameter in opened.model.parameters.items():
+        for name, parameter in model.parameters.items():
             parameter.copy_(taught.model.parameters[name])
-    again = Session(opened.model, corpus(), **{name: value for name, value in options.items() if name != "pick"})
-    again.ledger = taught.ledger
-    again.pick(options.get("pick", "Mara Okafor"))
-    return again
+    pick = options.pop("pick", "Mara Okafor")
+    opened = Session(model, corpus(), **options)
+    opened.ledger = taught.ledger
+    opened.pick(pick)
+    return opened
 
 
 def state(opened: Session) -> dict[str, Any]:

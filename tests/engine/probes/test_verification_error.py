@@ -100,7 +100,7 @@ def curvature(session, names, texts):
 
 def test_it_is_made_of_the_distance_the_schedule_and_the_curvature(learned):
     before = learned.lineage.initial
-    reading = learned.measure(UnlearningError(sample=5, products=24))["unlearning-error"]
+    reading = learned.measure(UnlearningError(sample=5, products=24, by_group=True))["unlearning-error"]
     rows = {row["group"]: row for row in reading.rows}
     assert list(rows) == [*learned.model.layout.groups, "all"]
     texts = random.Random(0).sample([passage.text for passage in learned.corpus.train], 5)
@@ -124,7 +124,7 @@ def test_it_is_made_of_the_distance_the_schedule_and_the_curvature(learned):
 
 def test_the_form_and_the_sigma_of_the_papers_code(learned):
     plain, code, root = (
-        learned.measure(UnlearningError(sample=3, products=4, **settings))["unlearning-error"]
+        learned.measure(UnlearningError(sample=3, products=4, by_group=True, **settings))["unlearning-error"]
         for settings in ({}, {"form": "code"}, {"sigma": "square root"})
     )
     assert code.value == plain.rows[-1]["code"] != plain.value
@@ -140,7 +140,7 @@ def test_after_a_single_update_the_papers_form_is_0():
 
 
 def test_stopped_it_keeps_the_groups_that_are_done(learned):
-    work = learned.measuring(UnlearningError(sample=2, products=3))
+    work = learned.measuring(UnlearningError(sample=2, products=3, by_group=True))
     for _ in range(5):
         next(work)
     work.close()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import torch
 
 from unlearnviz.engine.curvature.products import HessianProduct
-from unlearnviz.engine.curvature.spectrum import LOOK, extreme_eigenvalues
+from unlearnviz.engine.curvature.spectrum import extreme_eigenvalues
 from unlearnviz.engine.probes.probe import Enough, Probe, Reading, View
 from unlearnviz.engine.progress import Progress, drain
 from unlearnviz.engine.settings import setting
@@ -34,8 +34,8 @@ class UnlearningError(Probe):
     is for plain SGD at one rate; the note says what was different.
 
     Rows: {"group" (of parameters), "distance" (|w - w_0|), "sigma" (nats per squared unit of weight; of the group's own block of the
-    Hessian), "paper", "code" (the two forms)}; the last row is the whole model, "all". None, and no rows, where the teaching is not
-    known.
+    Hessian), "paper", "code" (the two forms)}, for each group if `by_group`; the last row is the whole model, "all". None, and no rows,
+    where the teaching is not known.
     """
 
     unit = "L2 norm of weights"
@@ -48,7 +48,8 @@ class UnlearningError(Probe):
     sample: int = setting(
         16, help="Taught texts that the curvature is taken over, drawn with seed 0.", minimum=1, maximum=10_000
     )
-    products: int = setting(LOOK, help="Products with the Hessian per group.", minimum=1, maximum=1000, advanced=True)
+    by_group: bool = setting(False, help="Also sigma and both forms of every group of parameters, each at the cost of the whole.")
+    products: int = setting(10, help="Products with the Hessian, for the whole and for each group.", minimum=1, maximum=1000, advanced=True)
 
     def measure(self, model: LanguageModel, corpus: Corpus, view: View) -> Reading:
         """One row per parameter group and one for the whole model."""
@@ -64,8 +65,9 @@ class UnlearningError(Probe):
         whole = HessianProduct(model, chosen, "all")
         rows: list[dict[str, Any]] = []
         stopped = ""
+        groups = model.layout.groups if self.by_group else {}
         try:
-            for group, names in {"all": model.layout.names, **model.layout.groups}.items():  # the headline first
+            for group, names in {"all": model.layout.names, **groups}.items():  # the headline first
                 block = _Block(whole, names)
                 spectrum = yield from extreme_eigenvalues(block, block.start(), most=self.products)
                 sigma = sigma_of(spectrum.smallest, spectrum.largest, self.sigma)
