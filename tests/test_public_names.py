@@ -13,14 +13,16 @@ import unlearnviz
 
 ROOT = Path(__file__).parents[1]
 NAMES = [
-    *("ActivationGradient", "Chart", "Collateral", "Conflict", "Corpus", "Dashboard", "ExactRecall", "Exposure"),
-    *("ExtractionLikelihood", "FineTune", "FuzzyUnlearning", "Generation", "GradientAscent", "GradientDifference"),
-    *("GradientMethod", "GradientNorm", "Influence", "IterativeUnlearning", "LabelFlipping", "LanguageModel", "Leak"),
-    *("MembershipInference", "MemorisationAccuracy", "Method", "ModelSimilarity", "NPO", "NablaTau", "Normalisation"),
-    *("OptimisationBased", "Passage", "PassagePerplexity", "Perplexity", "PreparedTexts", "Preview", "Probe", "Push"),
-    *("Reading", "Relearning", "Removal", "RougeL", "Session", "SimNPO", "Similarity", "TextFile", "TextMap"),
-    *("TokenInfluence", "TokenText", "TruthRatio", "UnlearningError", "UnlearnvizError", "UpdateSize"),
-    *("VerificationError", "demo", "learn", "search"),
+    *("ActivationGradient", "Amnesiac", "Chart", "Collateral", "Conflict", "Corpus", "Dashboard", "ExactRecall"),
+    *("Exposure", "ExtractionLikelihood", "FineTune", "FirstEpochAscent", "FuzzyUnlearning", "Generation"),
+    *("GradientAscent", "GradientDifference", "GradientMethod", "GradientNorm", "Influence"),
+    *("IterativeUnlearning", "LabelFlipping", "LanguageModel", "Leak", "Ledger", "MembershipInference"),
+    *("MemorisationAccuracy", "Method", "ModelSimilarity", "NPO", "NablaTau", "Normalisation"),
+    *("OptimisationBased", "PartialAmnesiac", "Passage", "PassagePerplexity", "Perplexity", "PreparedTexts"),
+    *("Preview", "Probe", "Push", "Reading", "Recipe", "Relearning", "Removal", "RougeL", "Session", "SimNPO"),
+    *("Similarity", "SingleGradient", "TextFile", "TextMap", "TokenInfluence", "TokenText", "Tracking"),
+    *("TruthRatio", "UnlearningError", "UnlearnvizError", "UpdateSize", "VerificationError", "demo", "learn"),
+    "search",
 ]
 
 

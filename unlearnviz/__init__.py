@@ -16,7 +16,8 @@ The nouns:
 - A `Session` is a small git of weights. One unlearning step is a commit; undo, redo and branches only move the head.
 - A `Method` changes weights: `GradientAscent`, `GradientDifference`, `FineTune`; `FuzzyUnlearning` of all that looks alike,
   `IterativeUnlearning` of what the model still knows; `NablaTau`, up to the loss of texts never seen; `LabelFlipping` and
-  `OptimisationBased`, in a share of every layer; `NPO` and `SimNPO`, whose ascent fades. Your own is a class of a few lines, most
+  `OptimisationBased`, in a share of every layer; `NPO` and `SimNPO`, whose ascent fades. `FirstEpochAscent`,
+  `SingleGradient`, `Amnesiac` and `PartialAmnesiac` take back what a ledger recorded. Your own is a class of a few lines, most
   often a `GradientMethod`, which only says what to descend.
 - A `Probe` measures and changes nothing: `Perplexity`, `Generation`, `ExactRecall`, `GradientNorm`, `UpdateSize`; `Conflict`
   of forgetting with keeping, `ActivationGradient` token by token, `Push` of the last step, `Influence` of every taught text
@@ -25,6 +26,8 @@ The nouns:
   tell the forget texts from texts never seen; `VerificationError`, the distance from a retrained model, and `UnlearningError`, its
   proxy without one; `MemorisationAccuracy` and `ExtractionLikelihood` of what is known by heart, `Exposure` of canaries, `RougeL` of
   what is answered, `TruthRatio` of truth and error, `Relearning` of what comes back. What it found is a `Reading`.
+- A `Ledger` holds what a training did to some texts: `session.learn(track=...)` writes it down, `Recipe` says how to
+  train and `Tracking` what to record.
 - `search` finds the texts that look like some, by a `Similarity` after a `Normalisation`: in a list, in `PreparedTexts` for many
   searches, or in a `TextFile` larger than memory.
 - A `Preview` says what a step would do to each group of texts, before it is taken.
@@ -44,7 +47,11 @@ if TYPE_CHECKING:
     from unlearnviz.demo import demo
     from unlearnviz.engine.corpus import Corpus, Passage
     from unlearnviz.engine.first_lesson import learn
+    from unlearnviz.engine.learning import Recipe
+    from unlearnviz.engine.ledger import Ledger
+    from unlearnviz.engine.methods.amnesiac import Amnesiac
     from unlearnviz.engine.methods.fine_tune import FineTune
+    from unlearnviz.engine.methods.first_epoch_ascent import FirstEpochAscent
     from unlearnviz.engine.methods.fuzzy_unlearning import FuzzyUnlearning
     from unlearnviz.engine.methods.gradient_ascent import GradientAscent
     from unlearnviz.engine.methods.gradient_difference import GradientDifference
@@ -54,7 +61,9 @@ if TYPE_CHECKING:
     from unlearnviz.engine.methods.nabla_tau import NablaTau
     from unlearnviz.engine.methods.npo import NPO
     from unlearnviz.engine.methods.optimisation_based import OptimisationBased
+    from unlearnviz.engine.methods.partial_amnesiac import PartialAmnesiac
     from unlearnviz.engine.methods.sim_npo import SimNPO
+    from unlearnviz.engine.methods.single_gradient import SingleGradient
     from unlearnviz.engine.model import LanguageModel
     from unlearnviz.engine.prepared import PreparedTexts
     from unlearnviz.engine.preview import Preview
@@ -88,6 +97,7 @@ if TYPE_CHECKING:
     from unlearnviz.engine.session import Session
     from unlearnviz.engine.similarity import Normalisation, Similarity
     from unlearnviz.engine.text_file import TextFile
+    from unlearnviz.engine.tracking import Tracking
     from unlearnviz.errors import UnlearnvizError
     from unlearnviz.views.chart import Chart
     from unlearnviz.views.dashboard import Dashboard
@@ -97,6 +107,7 @@ __version__ = "0.1.0"
 
 __all__ = [  # noqa: RUF022 - NPO is a name like the others, no constant
     "ActivationGradient",
+    "Amnesiac",
     "Chart",
     "Collateral",
     "Conflict",
@@ -106,6 +117,7 @@ __all__ = [  # noqa: RUF022 - NPO is a name like the others, no constant
     "Exposure",
     "ExtractionLikelihood",
     "FineTune",
+    "FirstEpochAscent",
     "FuzzyUnlearning",
     "Generation",
     "GradientAscent",
@@ -117,6 +129,7 @@ __all__ = [  # noqa: RUF022 - NPO is a name like the others, no constant
     "LabelFlipping",
     "LanguageModel",
     "Leak",
+    "Ledger",
     "MembershipInference",
     "MemorisationAccuracy",
     "Method",
@@ -125,6 +138,7 @@ __all__ = [  # noqa: RUF022 - NPO is a name like the others, no constant
     "NablaTau",
     "Normalisation",
     "OptimisationBased",
+    "PartialAmnesiac",
     "Passage",
     "PassagePerplexity",
     "Perplexity",
@@ -133,16 +147,19 @@ __all__ = [  # noqa: RUF022 - NPO is a name like the others, no constant
     "Probe",
     "Push",
     "Reading",
+    "Recipe",
     "Relearning",
     "Removal",
     "RougeL",
     "Session",
     "SimNPO",
     "Similarity",
+    "SingleGradient",
     "TextFile",
     "TextMap",
     "TokenInfluence",
     "TokenText",
+    "Tracking",
     "TruthRatio",
     "UnlearningError",
     "UnlearnvizError",
@@ -155,6 +172,7 @@ __all__ = [  # noqa: RUF022 - NPO is a name like the others, no constant
 
 _HOMES = {
     "ActivationGradient": "engine.probes.activation_gradient",
+    "Amnesiac": "engine.methods.amnesiac",
     "Chart": "views.chart",
     "Collateral": "engine.probes.collateral",
     "Conflict": "engine.probes.conflict",
@@ -164,6 +182,7 @@ _HOMES = {
     "Exposure": "engine.probes.exposure",
     "ExtractionLikelihood": "engine.probes.extraction_likelihood",
     "FineTune": "engine.methods.fine_tune",
+    "FirstEpochAscent": "engine.methods.first_epoch_ascent",
     "FuzzyUnlearning": "engine.methods.fuzzy_unlearning",
     "Generation": "engine.probes.generation",
     "GradientAscent": "engine.methods.gradient_ascent",
@@ -175,6 +194,7 @@ _HOMES = {
     "LabelFlipping": "engine.methods.label_flipping",
     "LanguageModel": "engine.model",
     "Leak": "engine.probes.leak",
+    "Ledger": "engine.ledger",
     "MembershipInference": "engine.probes.membership_inference",
     "MemorisationAccuracy": "engine.probes.memorisation_accuracy",
     "Method": "engine.methods.method",
@@ -183,6 +203,7 @@ _HOMES = {
     "NablaTau": "engine.methods.nabla_tau",
     "Normalisation": "engine.similarity",
     "OptimisationBased": "engine.methods.optimisation_based",
+    "PartialAmnesiac": "engine.methods.partial_amnesiac",
     "Passage": "engine.corpus",
     "PassagePerplexity": "engine.probes.passage_perplexity",
     "Perplexity": "engine.probes.perplexity",
@@ -191,16 +212,19 @@ _HOMES = {
     "Probe": "engine.probes.probe",
     "Push": "engine.probes.push",
     "Reading": "engine.probes.probe",
+    "Recipe": "engine.learning",
     "Relearning": "engine.probes.relearning",
     "Removal": "engine.probes.removal",
     "RougeL": "engine.probes.rouge_l",
     "Session": "engine.session",
     "SimNPO": "engine.methods.sim_npo",
     "Similarity": "engine.similarity",
+    "SingleGradient": "engine.methods.single_gradient",
     "TextFile": "engine.text_file",
     "TextMap": "engine.probes.text_map",
     "TokenInfluence": "engine.probes.token_influence",
     "TokenText": "views.tokens",
+    "Tracking": "engine.tracking",
     "TruthRatio": "engine.probes.truth_ratio",
     "UnlearningError": "engine.probes.unlearning_error",
     "UnlearnvizError": "errors",
