@@ -28,6 +28,7 @@ from unlearnviz.errors import BadLedger
 
 SCHEMA = 1
 JOURNAL = "ledger.json"
+OPEN = 256  # files held open; each is a map into memory and the list of its keys
 
 
 class LedgerFolder:
@@ -36,7 +37,7 @@ class LedgerFolder:
     def __init__(self, path: Path, content: dict[str, Any]) -> None:
         self.path, self.content = path, content
         self._checked: set[str] = set()
-        self._opened: tuple[str, Any] = ("", None)  # the file read last, with its keys: a method reads one step layer by layer
+        self._opened: dict[str, tuple[Any, list[str]]] = {}  # hash -> the file and its keys: methods come back for every layer
 
     @classmethod
     def open(cls, path: Path) -> LedgerFolder:
@@ -78,10 +79,12 @@ class LedgerFolder:
                 if digest(file.read_bytes()) != sha:
                     raise BadLedger(f"The ledger in {str(self.path)!r} is damaged: {name} holds something else than was recorded.")
                 self._checked.add(name)
-            if self._opened[0] != sha:
+            if sha not in self._opened:
+                if len(self._opened) == OPEN:
+                    self._opened.clear()
                 opened = safe_open(file, framework="pt")
-                self._opened = (sha, (opened, sorted(opened.keys())))
-            opened, keys = self._opened[1]
+                self._opened[sha] = (opened, sorted(opened.keys()))
+            opened, keys = self._opened[sha]
             first = bisect.bisect_left(keys, beginning)
             found = itertools.takewhile(lambda key: key.startswith(beginning), itertools.islice(keys, first, None))
             return {key[len(beginning) :]: opened.get_tensor(key) for key in found}
