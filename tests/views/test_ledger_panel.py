@@ -119,7 +119,7 @@ def test_the_panel_chooses_and_steering_takes_it_over(shown):
     panel.set.click()
     assert (steering.method.value, steering.where.value, steering.controls.by_name["epochs"].value) == ("amnesiac", "block 1", "1, 3")
     assert state.method == methods["amnesiac"](epochs="1, 3")
-    assert panel.said.text == "Steering is set to amnesiac, epochs 1, 3, at block 1: press Step there, or Preview first."
+    assert panel.said.text == "Steering is set to amnesiac, epochs: 1, 3, at block 1: press Step there, or Preview first."
     before = state.session.fingerprint()
     steering.step.click()
     assert state.error is None

@@ -67,6 +67,15 @@ def test_a_run_begins_where_it_leaves_the_others_and_knows_when_it_only_fine_tun
     assert [point.damage for point in kind.points] == [0.0, pytest.approx(-5.0)]
 
 
+def test_what_was_left_behind_stays_in_the_picture():
+    tree = (*TREE, record(5, 0, "main"))  # somebody went back to the start, and on from there
+    found = runs(picture({**TAKEN, 5: [perplexity(3.0, 4.0)]}, tree=tree, branches={"main": 5, "side": 3, "<b>kind</b>": 4}), PERPLEXITY)
+    assert [(run.name, run.steps) for run in found] == [
+        ("main", (0, 5)), ("side", (0, 1, 3)), ("<b>kind</b>", (0, 4)), ("main, left at step 2", (1, 2)),
+    ]  # fmt: skip
+    assert [run.name for run in runs(picture(TAKEN, branches={"main": 2}), PERPLEXITY)] == ["main"]  # other branches were given up
+
+
 def test_the_damage_is_the_change_of_the_perplexity_of_what_is_kept():
     assert change(perplexity(1.0, 3.0), perplexity(1.0, 4.0), "retain") == -25.0
     assert change(None, START, "retain") is change(START, None, "retain") is change(START, START, "neighbours") is None
@@ -119,7 +128,7 @@ def test_readings_of_other_texts_and_other_measures_are_no_points():
 
 def test_with_nothing_to_draw_the_sentence_says_what_to_do():
     assert trade_off(Picture(), PERPLEXITY)[1] == "Pick texts to forget; then runs from the start are compared here."
-    assert trade_off(picture({}, branches={"main": 0}), PERPLEXITY)[1].startswith("No run yet: choose a method in Steering")
+    assert trade_off(picture({}, branches={"main": 0}, tree=TREE[:1]), PERPLEXITY)[1].startswith("No run yet: choose a method in Steering")
     assert trade_off(picture({}, groups={"forget": (MARA,)}), PERPLEXITY)[1].startswith("There are no texts to keep")
     _, said = trade_off(picture(TAKEN, twin={}), PERPLEXITY)
     assert "There is no twin to aim for: the never-seen texts are the reference." in said
@@ -139,8 +148,8 @@ def test_the_panel_runs_methods_from_the_start_and_a_click_goes_to_a_step(shown)
     state.where = "block 1"
     panel.run.click()
     panel.reference.click()
-    assert dict(state.picture.branches) == {"main": 0, "mine": 2, "gradient-ascent": 4, "fine-tune only": 6}
-    assert [trace.name for trace in panel.chart.figure.data[:3]] == ["mine", "gradient-ascent", "fine-tune only (fine-tuning only)"]
+    assert dict(state.picture.branches) == {"main": 0, "mine": 2, "gradient-ascent, block 1": 4, "fine-tune only": 6}
+    assert [trace.name for trace in panel.chart.figure.data[:3]] == ["mine", "gradient-ascent, block 1", "fine-tune only (fine-tuning only)"]
     points = panel.chart.figure.data[0]
     assert list(points.y)[1:] == [state.picture.taken[step][0].value for step in (1, 2)]
     panel.chart._handle_custom_msg({"kind": "click", "customdata": 1}, [])

@@ -30,7 +30,7 @@ def test_a_run_from_the_start_is_a_branch_of_its_own_and_a_taken_name_gets_a_num
     state.run_from_start(1, STEP)
     state.run_from_start(1, STEP, " gentle ")
     assert state.error is None
-    assert dict(state.picture.branches) == {"main": 1, "gradient-ascent": 3, "gradient-ascent 2": 4, "gentle": 5}
+    assert dict(state.picture.branches) == {"main": 1, "gradient-ascent, embedding": 3, "gradient-ascent, embedding 2": 4, "gentle": 5}
     assert [record.parent for record in state.picture.tree] == [None, 0, 0, 2, 0, 0]
     assert state.session.snapshots[1].weights.fingerprint() == state.session.snapshots[4].weights.fingerprint()
     assert {reading.label for reading in state.picture.taken[3]} >= {"perplexity", "generation"}
@@ -57,7 +57,7 @@ def test_stop_keeps_the_finished_steps_of_a_run_from_the_start(state):
         state.session.listen(lambda event: state.stop() if event.step else None)  # in the first step of the new branch
         state.run_from_start(5, STEP)
         await state.idle()
-        assert state.picture.branches["gradient-ascent"] == state.session.head == 1
+        assert state.picture.branches["gradient-ascent, embedding"] == state.session.head == 1
         assert state.picture.sentence.startswith("Stopped; the unfinished part was not kept.")
 
     asyncio.run(asyncio.wait_for(main(), 60))

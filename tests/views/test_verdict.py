@@ -60,6 +60,7 @@ def test_what_cannot_be_judged_says_why_in_the_place_of_the_verdict():
     )  # fmt: skip
     assert few.stands == ""
     assert judge(picture(None, (1.0, 2.0)), RECALL).cells[-1] == "not measured yet"
+    assert judge(picture(None, (1.0, 2.0)), Measure("leak", "Leak")).cells[-1] == "not measured yet (takes long)"
 
 
 def test_a_line_has_the_start_and_says_where_an_older_reading_was_taken():
@@ -127,6 +128,7 @@ def test_the_panel_measures_every_twin_when_asked_and_keeps_what_other_panels_se
     panel.another.click()
     assert {row[5].split("(")[-1] for row in panel.table.rows} == {"3 twins)"}
     state.lasting = "work"
+    assert (panel.working.line.value, panel.working.bar.layout.visibility) == ("Working: work", "visible")
     assert (panel.ask.disabled, panel.another.disabled, panel.stop.disabled) == (True, True, False)
 
 

@@ -33,10 +33,16 @@ class Run:
 
 
 def runs(picture: Picture, measure: Measure) -> list[Run]:
-    """Every branch that has steps of its own, in the order of the branches; the step it begins at comes first."""
+    """Every branch that has steps of its own, in the order of the branches, and what was left behind by who went back and elsewhere.
+
+    The step that a run begins at comes first.
+    """
     records = {record.id: record for record in picture.tree}
+    parents = {record.parent for record in picture.tree}
+    ends = [each for each in picture.tree if each.id not in parents and each.branch in picture.branches]
+    left = {f"{each.branch}, left at step {each.id}": each.id for each in ends}
     found, drawn = [], {0}
-    for name, tip in picture.branches.items():
+    for name, tip in (*picture.branches.items(), *left.items()):
         way = _way(records, tip)
         own = [step for step in way if step not in drawn]
         if not own:

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
-from unlearnviz.engine.progress import Progress
 from unlearnviz.views.controls import close_all
 from unlearnviz.views.frame import Frame
 from unlearnviz.views.panels import all_panels
 from unlearnviz.views.panels.panel import WIDE
-from unlearnviz.views.runner import seconds_left
 from unlearnviz.views.sentence import Sentence
 from unlearnviz.views.state import SessionState
+from unlearnviz.views.working import Working
 
 if TYPE_CHECKING:
     from unlearnviz.engine.session import Session
@@ -33,20 +32,17 @@ class Dashboard(widgets.VBox):
         self.state = SessionState(session)
         self.sentence = Sentence()
         self.error = Sentence(urgent=True)
-        self.bar = widgets.FloatProgress(min=0, max=1, layout={"width": "180px", "visibility": "hidden"})
-        self.working = widgets.Label("", layout={"min_width": "240px"})
+        head = Working(self.state)
+        self.bar, self.working = head.bar, head.line
         self.panels = [cls(self.state) for cls in all_panels()]
         columns = [widgets.VBox([p.widget for p in self.panels if p.column == column]) for column in range(3)]
-        head = widgets.HBox([self.bar, self.working], layout={"flex_flow": "row wrap", "min_height": "30px"})
         self.frame = Frame()
         wide = [panel.widget for panel in self.panels if panel.column == WIDE]
         super().__init__([self.frame, self.sentence, self.error, head, widgets.Box(columns).add_class("uv-columns"), *wide])
         self.add_class("uv-dashboard")
         self._closed = False
         self.state.observe(self._on_picture, "picture")
-        self.state.observe(self._on_lasting, "lasting")
         self.state.observe(self._answered, ["finished", "error"])
-        self.state.observe(self._on_progress, "progress")
         self.state.observe(self._on_error, "error")
         self.state.open()
 
@@ -61,28 +57,11 @@ class Dashboard(widgets.VBox):
     def _on_picture(self, change: dict[str, Any]) -> None:
         self.sentence.text = change["new"].sentence
 
-    def _on_lasting(self, change: dict[str, str]) -> None:
-        self.bar.layout.visibility = "visible" if change["new"] else "hidden"
-        self.working.value = f"Working: {change['new']}" if change["new"] else ""
-        self.bar.value = 0.0
-        self._on_progress({"new": self.state.progress if change["new"] else None})
-
     def _answered(self, _change: object) -> None:
         """What a person asked for is done, or was refused: the page may take the next click."""
         with self.frame.hold_sync():
             self.frame.finished = self.state.finished
             self.frame.answers += 1
-
-    def _on_progress(self, change: dict[str, Progress | None]) -> None:
-        progress = change["new"]
-        if progress is None or not self.state.lasting:
-            return
-        self.bar.value = progress.fraction or 0.0
-        left = seconds_left(progress)
-        estimate = ""
-        if left is not None and left >= 1:
-            estimate = f", about {left:.0f} s left" if left < 90 else f", about {left / 60:.0f} min left"
-        self.working.value = f"Working: {self.state.lasting}: {progress.text}{estimate}"
 
     def _on_error(self, change: dict[str, Any]) -> None:
         error = change["new"]

@@ -9,12 +9,9 @@ import traitlets
 
 _ESM = """
 // Everything is written with textContent.
-const SIGNED = /^[-+\\u2212]?[\\d.,]+(e[-+]?\\d+)?( ?%)?$/; // a number stands to the right, words to the left
-
 function cell(kind, text) {
   const made = document.createElement(kind);
   made.textContent = text;
-  if (kind === "td" && SIGNED.test(text)) made.className = "uv-number";
   return made;
 }
 
@@ -68,7 +65,6 @@ _CSS = """
 .uv-table th, .uv-table td { border: 0; border-bottom: 1px solid var(--jp-border-color2, #ddd); padding: 3px 14px 3px 0; text-align: left;
   vertical-align: top; white-space: normal; max-width: 46ch; }
 .uv-table th { font-weight: 600; }
-.uv-table td.uv-number { text-align: right; white-space: nowrap; }
 .uv-table p { margin: 4px 0; max-width: 90ch; }
 .uv-table p:empty { display: none; }
 """
@@ -80,7 +76,7 @@ class Table(anywidget.AnyWidget):
     Args:
         caption: its title, and what a screen reader calls it.
         head: the titles of the columns.
-        rows: one sequence of texts per line; the first one names the line, and what is a number stands to the right.
+        rows: one sequence of texts per line; the first one names the line.
         summary: what it says, in a sentence below.
     """
 

@@ -22,6 +22,7 @@ class Trials(traitlets.HasTraits):
     """The part of a page's state that compares: several methods with each other, and each with the twins."""
 
     session: Session
+    where: str
     _readouts: Readouts
     _done: str
     _acting: bool
@@ -85,7 +86,7 @@ class Trials(traitlets.HasTraits):
         yield from self._readouts.of_every_twin(label)
 
     def run_from_start(self, steps: int, method: Method, name: str = "") -> None:
-        """Back to the start, and from there a run on a branch of its own, named after the method where no name is given.
+        """Back to the start, and from there a run on a branch of its own, named after method and place where no name is given.
 
         A name that is taken gets a number. A run that ends before its first step leaves no branch, and the head where it was.
         """
@@ -94,7 +95,7 @@ class Trials(traitlets.HasTraits):
     def _running_anew(self, steps: int, method: Method, name: str) -> Iterator[Progress]:
         session, self._acting = self.session, True
         before = session.history.branch, session.head
-        branch = _free(name or method.name, session.history.branches)
+        branch = _free(name or f"{method.name}, {self.where}", session.history.branches)
         session.go_to(0)
         session.branch(branch)
         try:

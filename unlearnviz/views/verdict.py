@@ -61,6 +61,7 @@ def judge(picture: Picture, measure: Measure) -> Judged:
     spread = f"{number(low)} to {number(high)} ({len(everyone)} twins)" if len(everyone) > 1 else NONE
     cells = (measure.title, f"{measure.probe.unit}; {measure.probe.direction}", _value(start), here, _value(next(iter(twins), None)), spread)
     words, stands = _words(now, len(picture.twins), everyone, low, high)
+    words += " (takes long)" if now is None and measure.slow else ""
     return Judged((*cells, words), stands)
 
 

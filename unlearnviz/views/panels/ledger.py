@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from unlearnviz.views.picture import Picture
 
 METHODS = ("first-epoch-ascent", "amnesiac", "partial-amnesiac")
-CHOSEN = "Steering is set to {method}, epochs {epochs}, at {where}: press Step there, or Preview first."
+CHOSEN = "Steering is set to {method}, epochs: {epochs}, at {where}: press Step there, or Preview first."
 
 
 class Ledger(Panel):
@@ -81,7 +81,8 @@ class Ledger(Panel):
         if self._drawn is None or self._drawn[0] != asked:
             self._drawn = asked, recorded(ledger, *asked[1:])
         figure, sentence = self._drawn[1]
-        self.map.update(figure, summary=f"{sentence} {untracked(ledger, picture.forget)} Click a cell, or choose in the lists.")
+        how = "Click a cell, or choose in the lists, several with Ctrl or Shift."
+        self.map.update(figure, summary=f"{sentence} {untracked(ledger, picture.forget)} {how}")
         self.meter.show(picture)
         self.enable(idle=not self.state.lasting)
 

@@ -13,6 +13,7 @@ from unlearnviz.views.controls import button
 from unlearnviz.views.measures import measures
 from unlearnviz.views.panels.panel import WIDE, Panel
 from unlearnviz.views.path_figures import trade_off
+from unlearnviz.views.working import Working
 
 if TYPE_CHECKING:
     from unlearnviz.views.picture import Picture
@@ -52,9 +53,11 @@ class Paths(Panel):
         self.chart.on_click(self._clicked)
         self.upwards.observe(self._chosen, "value")
         self.every.observe(self._switched, "value")
+        self.working = Working(self.state)
         row = {"flex_flow": "row wrap", "align_items": "center"}
         return [
             widgets.HBox([self.run, self.count, self.name, self.reference, self.stop], layout=row),
+            self.working,
             widgets.HBox([self.upwards, self.every], layout=row),
             self.chart,
         ]
@@ -104,3 +107,9 @@ class Paths(Panel):
         """A run waits for other work, and for a text to forget."""
         self.run.disabled = self.reference.disabled = not idle or not self.state.picture.forget
         self.stop.disabled = idle
+
+    def close(self) -> None:
+        """Also stop following what runs."""
+        if self.built:
+            self.working.leave()
+        super().close()
