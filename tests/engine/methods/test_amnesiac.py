@@ -15,7 +15,7 @@ from unlearnviz.engine.methods.amnesiac import Amnesiac
 from unlearnviz.engine.methods.partial_amnesiac import PartialAmnesiac
 from unlearnviz.engine.pruning import PRUNINGS, how_many
 from unlearnviz.engine.session import Session
-from unlearnviz.errors import BadSetting, NotPossible
+from unlearnviz.errors import BadSetting, Cancelled, NotPossible
 
 WHOLE = Recipe(epochs=3, learning_rate=0.05, batch_size=100, optimizer="SGD")  # one batch per epoch, so every update holds every text
 EMBEDDING = "transformer.wte.weight"
@@ -113,6 +113,25 @@ def test_chosen_epochs_only():
     with pytest.raises(NotPossible, match="in epoch 3"):
         session.step(Amnesiac(), "all")
     assert session.step(Amnesiac(epochs="1-2"), "all").trajectory[0]["updates"] == 2
+
+
+def test_it_can_be_stopped_at_every_report_and_a_preview_takes_nothing():
+    session, method = learned(pick="mara-okafor-0"), Amnesiac(updates=1)
+    before = worlds.state(session)
+    assert session.preview(method, "block 0").predicted["forget"] > 0
+    assert worlds.state(session) == before
+    session.step(method, "block 0")
+    reports = len(list(session.stepping(method, "block 0")))
+    assert reports > len(session.model.layout.groups["block 0"])
+    session.undo()
+    before = worlds.state(session)
+    for done in range(1, reports):
+        work = worlds.one_at_a_time(session.stepping(method, "block 0"), done)
+        session.cancel()
+        with pytest.raises(Cancelled):
+            next(work)
+        assert worlds.state(session) == before
+    assert session.step(method, "block 0").trajectory[0]["updates"] == 1  # the second of three, as if nothing had been tried
 
 
 # -- to the bit ---------------------------------------------------------------------------------------------------------
