@@ -304,3 +304,19 @@ def test_authors_of_tofu_fit_and_are_learned_from_the_first_update():
     assert first == pytest.approx(math.log(session.model.tokenizer.get_vocab_size()), abs=0.3)
     assert last < first - 0.5
     assert isinstance(session.lineage.recipe, Recipe)
+
+
+# -- with a ledger --------------------------------------------------------------------------------------------------------
+
+
+def test_what_it_learns_can_be_written_down(pocket):
+    session = uv.learn(worlds.corpus(), epochs=2, track="Mara Okafor")
+    assert session.ledger is not None
+    assert session.ledger.tracked == tuple(passage.id for passage in session.corpus.about("Mara Okafor"))
+    assert session.fingerprint() == uv.learn(worlds.corpus(), epochs=2).fingerprint()
+
+
+def test_a_text_to_track_that_is_not_there_is_said_before_anything_is_made(pocket, monkeypatch):
+    monkeypatch.setattr("unlearnviz.engine.first_lesson.train_tokenizer", None)
+    with pytest.raises(uv.UnlearnvizError, match="Did you mean 'Mara Okafor'"):
+        uv.learn(worlds.corpus(), epochs=2, track="Mara Okafur")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from unlearnviz.engine.learning import Recipe, lessons
 from unlearnviz.engine.notebook_line import notebook_line
 from unlearnviz.engine.progress import Progress
 from unlearnviz.engine.session import Session
+from unlearnviz.engine.tracking import Tracking
 from unlearnviz.errors import BadCorpus, BadSetting, Cancelled, nearest
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def learn(
     epochs: int | None = None,
     seed: int = 0,
     progress: Callable[[Progress], object] | None = None,
+    track: Tracking | str | Iterable[str] | None = None,
 ) -> Session:
     """Teach a fresh model your texts; the session that comes back starts with what it has learned.
 
@@ -51,6 +53,7 @@ def learn(
         seed: of the random start, of the order of the texts and of the session.
         progress: called with every report, about one per update. Without it a notebook shows a line with an estimate of the
             time left; elsewhere nothing is shown.
+        track: texts (subjects or ids), or a `Tracking`: what to write into a ledger while it learns; see `session.ledger`.
 
     Raises:
         BadSetting: an unknown size, or epochs that are not a whole number of at least 1.
@@ -58,7 +61,7 @@ def learn(
         Cancelled: it was interrupted.
     """
     report = progress or notebook_line("Learning", "the square Stop button of the toolbar ends it and keeps nothing")
-    work = learning(corpus, size, epochs, seed)
+    work = learning(corpus, size, epochs, seed, track)
     try:
         while True:
             report(next(work))
@@ -70,7 +73,13 @@ def learn(
         work.close()
 
 
-def learning(corpus: Corpus, size: str = "tiny", epochs: int | None = None, seed: int = 0) -> Generator[Progress, None, Session]:
+def learning(
+    corpus: Corpus,
+    size: str = "tiny",
+    epochs: int | None = None,
+    seed: int = 0,
+    track: Tracking | str | Iterable[str] | None = None,
+) -> Generator[Progress, None, Session]:
     """`learn` as an iterator of Progress, for pages: closing it stops, its return value is the Session."""
     if size not in PACES:
         raise BadSetting(f"size={size!r} is not a size of a model that learns here.{nearest(size, PACES)}")
@@ -78,10 +87,13 @@ def learning(corpus: Corpus, size: str = "tiny", epochs: int | None = None, seed
         raise BadCorpus("There is no text to learn: every passage of this corpus is held out as never seen. Say holdout=0.1, or split=.")
     if epochs is not None and (isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1):
         raise BadSetting(f"epochs={epochs!r} is not a number of passes over the texts; allowed are whole numbers from 1.")
-    return _lesson(corpus, size, epochs or suited_epochs(corpus, size), seed)
+    tracking = None if track is None else Tracking.of(track)
+    if tracking is not None:
+        tracking.ids(corpus)  # what is not there is said before anything is made
+    return _lesson(corpus, size, epochs or suited_epochs(corpus, size), seed, tracking)
 
 
-def _lesson(corpus: Corpus, size: str, epochs: int, seed: int) -> Generator[Progress, None, Session]:
+def _lesson(corpus: Corpus, size: str, epochs: int, seed: int, tracking: Tracking | None) -> Generator[Progress, None, Session]:
     yield Progress(0, None, "making a tokenizer from the texts", 0.0)
     tokenizer = train_tokenizer([passage.text for passage in corpus.train], SIZES[size].vocabulary)
     model = fresh_model(tokenizer, size, seed=seed)
@@ -91,7 +103,7 @@ def _lesson(corpus: Corpus, size: str, epochs: int, seed: int) -> Generator[Prog
         texts = "1 text has" if cut == 1 else f"{cut} texts have"
         session.notes.append(f"{texts} more than the {model.context} tokens that this model reads; what comes later in them is not learned.")
     recipe = Recipe(epochs=epochs, learning_rate=PACES[size].learning_rate, batch_size=BATCH_SIZE, seed=seed)
-    yield from session.learning(recipe=recipe)
+    yield from session.learning(recipe=recipe, track=tracking)
     return session
 
 
