@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class LedgerMethod(Method, abstract=True):
-    """A method that applies recorded gradients or deltas. It asks the model nothing, so the order of its terms does not matter.
+    """A method that applies recorded gradients or deltas, whatever the model is by now: the order of its terms does not matter.
 
-    What was recorded fits the weights of that moment; all that was learned later builds on it. So the result is not the
-    retrained model, and how far from it it is, is the verification error.
+    What was recorded fits the weights of its moment, and all that was learned later builds on it. So the result is not the
+    retrained model; how far it is from that, is the verification error.
     """
 
     def ledger(self, work: Work) -> Ledger:
