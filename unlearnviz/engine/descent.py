@@ -36,7 +36,7 @@ class Descent:
         if method.optimizer == "AdamW":
             # rescaled updates need only Adam's direction: any rate gives it, and 1e-3 keeps decay in proportion
             self.rate = method.learning_rate or 1e-3
-            self.adam = torch.optim.AdamW(self.parameters.values(), lr=self.rate, weight_decay=method.weight_decay)
+            self.adam = torch.optim.AdamW(self.parameters.values(), lr=self.rate, betas=method.betas, weight_decay=method.weight_decay)
             for name, parameter in self.parameters.items():
                 kept = {key.split("/", 1)[0]: value for key, value in self.state.items() if key.endswith(f"/{name}")}
                 if kept:

@@ -57,6 +57,8 @@ class UpdatingMethod(Method, abstract=True):
     Give `learning_rate` for a plain update, or `update_norm` for another length; both at once is an error.
     """
 
+    betas: ClassVar[tuple[float, float]] = (0.9, 0.999)  # how much of AdamW's moments stays from update to update
+
     learning_rate: float | None = setting(None, help="Size of an update, times the gradient; leave empty to rescale.", above=0)
     update_norm: float | None = setting(
         None, help="Length (L2 norm) that every update is rescaled to; empty: the session's default for this selection.", above=0

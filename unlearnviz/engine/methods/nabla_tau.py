@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
@@ -18,13 +19,12 @@ from unlearnviz.engine.settings import setting
 from unlearnviz.errors import NotPossible
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from unlearnviz.engine.corpus import Passage
     from unlearnviz.engine.work import Work
 
-UPDATES, FEWEST = 150, 5  # a run has at least so many updates, in at least so many passes, where nothing else is asked for
-RATE, SIZE = 4e-4, 2.5e6  # AdamW's rate for models of up to so many parameters; above, it falls with the square root of the size
+UPDATES, FEWEST = 200, 5  # a run has at least so many updates, in at least so many passes, where nothing else is asked for
+BETWEEN = 10  # updates at least, from one measurement of tau to the next: of few texts a pass is a single update
+RATE, SIZE = 1e-3, 2.5e6  # AdamW's rate for models of up to so many parameters; above, it falls with the square root of the size
 PLACE = "place"  # name of the tensor in which a commit keeps how far a run is
 
 
@@ -37,10 +37,12 @@ def nabla_tau(forget: torch.Tensor, retain: torch.Tensor, tau: float, alpha: flo
 class NablaTau(UpdatingMethod):
     """Adaptive ascent: minimise alpha * ReLU(tau - L_f)^2 + (1 - alpha) * L_r, all of them mean token losses.
 
-    tau is the loss of all texts that the model never saw, measured anew after each pass over the forget texts, at the weights of
-    that moment. So a forget text that surprises the model as much as they do is left alone, and the ascent fades before it gets
+    tau is the loss of all texts that the model never saw, measured anew before a pass over the forget texts, at the weights of that
+    moment. So a forget text that surprises the model as much as they do is left alone, and the ascent fades before it gets
     there. alpha begins at 5/3 of the share of the taught texts that is forgotten, and falls to 0 in a straight line over the K
-    updates of a run; by default AdamW's rate falls with it, so that what the texts to keep lost is repaired and stays so.
+    updates of a run; by default AdamW's rate falls with it, so that what the texts to keep lost is repaired and stays so. Also by
+    default (`steady`) a batch that surprises the model less than the last pass did on average is held to that average: else chance
+    in what a batch holds pushes the set beyond tau, from where nothing brings it back.
 
     One step is a whole run. With `steps` the run is spread over several: how far it is, and AdamW's moments, are part of the
     commit, so that the next step of the same method, settings, selection and forget texts goes on from there. The last one is
@@ -51,8 +53,10 @@ class NablaTau(UpdatingMethod):
 
     source = (
         "Trippa et al. 2024, arXiv 2403.14339 (reconstruction: formula, linear decay, 5/3 and the pairing of batches as others have "
-        "re-implemented it; number of updates and rate are ours)"
+        "re-implemented it; number of updates, rate and `steady` are ours)"
     )
+
+    betas: ClassVar[tuple[float, float]] = (0.9, 0.98)  # so that the first, steep updates are forgotten within a run
 
     optimizer: str = setting("AdamW", help="How an update follows the gradient.", choices=("SGD", "AdamW"), advanced=True)
     learning_rate: float | None = setting(
@@ -65,7 +69,12 @@ class NablaTau(UpdatingMethod):
     alpha: float | None = setting(
         None, help="Share of forgetting as a run begins; empty: 5/3 of the forgotten share of the texts, at most 1.", minimum=0, maximum=1
     )
-    refresh: int = setting(1, help="Passes between two measurements of tau.", minimum=1, maximum=10_000, advanced=True)
+    refresh: int | None = setting(
+        None, help=f"Passes from one measurement of tau to the next; empty: 1, or as many as make {BETWEEN} updates.", minimum=1, advanced=True
+    )
+    steady: bool = setting(
+        True, help="Whether a batch counts as surprising as the last pass on average, where it is less so.", advanced=True
+    )
     cool: bool = setting(True, help="Whether the size of an update falls to 0 with alpha.", advanced=True)
     batch_size: int = setting(16, help="Texts per update, at most, of either kind.", minimum=1, maximum=1024, advanced=True)
 
@@ -81,22 +90,23 @@ class NablaTau(UpdatingMethod):
         per_pass = max(1, math.ceil(len(_usable(work, work.forget)) / self.batch_size))
         passes = self.passes or max(FEWEST, math.ceil(UPDATES / per_pass))
         updates = passes * per_pass
+        refresh = self.refresh or math.ceil(BETWEEN / per_pass)
         done, tau = _place(work)
         forget, retain = work.batches(work.forget, self.batch_size), work.batches(work.retain, self.batch_size)
         descend = Descent(self._suited(work), work)
+        recent: deque[list[float]] = deque(maxlen=per_pass)
         last = min(passes, done + math.ceil(passes / self.steps))
         for at in range(done, last):
-            if at % self.refresh == 0:
+            if at % refresh == 0:
                 tau = yield from work.mean_loss(never_seen, "never-seen texts")
             row: dict[str, Any] = {"updates": per_pass, "alpha": self._alpha(work, at / passes), "tau": tau}
-            seen = []
             for k in range(at * per_pass, (at + 1) * per_pass):
-                each = work.model.loss(next(forget)), work.model.loss(next(retain))
-                descend(nabla_tau(*each, tau, self._alpha(work, k / updates)), share=1 - k / updates if self.cool else 1.0)
-                seen.append([loss.item() for loss in each])
+                each, keep = work.model.loss(next(forget)), work.model.loss(next(retain))
+                recent.append([each.item(), keep.item()])
+                lift = max(0.0, _means(recent)[0] - each.item()) if self.steady else 0.0
+                descend(nabla_tau(each + lift, keep, tau, self._alpha(work, k / updates)), share=1 - k / updates if self.cool else 1.0)
                 yield Progress(k + 1, updates, f"update {k + 1} of {updates}")
-            means = torch.tensor(seen, dtype=torch.float64).mean(dim=0).tolist()
-            work.trajectory.append({**row, "forget": means[0], "retain": means[1]})
+            work.trajectory.append({**row, **dict(zip(("forget", "retain"), _means(recent), strict=True))})
         descend.finish()
         work.did = f"{_passes(done + 1, last, passes)}, {(last - done) * per_pass} updates"
         if last < passes:
@@ -127,6 +137,11 @@ class NablaTau(UpdatingMethod):
 def _usable(work: Work, passages: Sequence[Passage]) -> list[Passage]:
     """Those of which anything is predicted."""
     return [passage for passage in passages if len(work.model.encode(passage.text)) > 1]
+
+
+def _means(losses: Sequence[list[float]]) -> list[float]:
+    """Of each column."""
+    return [math.fsum(column) / len(column) for column in zip(*losses, strict=True)]
 
 
 def _passes(first: int, last: int, of: int) -> str:
