@@ -600,6 +600,37 @@ def test_what_leaks_is_measured_when_asked_with_its_definition(page, tmp_path):
     assert fits(page) == []
 
 
+def test_what_compares_is_folded_and_works_by_keys(page, tmp_path):
+    names = ("verdict", "paths", "distance", "ledger")
+    folds = [page.root.locator(f".uv-{name} button.uv-fold").first for name in names]
+    expect(page.root.locator(", ".join(f".uv-{name} :is(.uv-chart, .uv-table)" for name in names))).to_have_count(0)
+    for fold in folds:
+        fold.press("Enter")
+        expect(fold).to_have_attribute("aria-expanded", "true")
+    verdict, paths, distance, ledger = (page.root.locator(f".uv-{name}") for name in names)
+    expect(verdict.locator("tbody tr").first).to_contain_text("Perplexity of the forget texts")
+    verdict.locator(".uv-table-scroll").focus()
+    expect(verdict.locator(".uv-table-scroll")).to_be_focused()
+    expect(distance.locator(".uv-chart-summary")).to_contain_text("from the start")
+    expect(ledger.locator(".uv-chart-summary").first).to_contain_text("Nothing was recorded while this model learned")
+    paths.get_by_label("steps", exact=True).fill("2")
+    paths.get_by_label("steps", exact=True).press("Tab")
+    before = page.kernel()
+    held = page.after(lambda: paths.get_by_role("button", name="Run from the start").press("Enter"))
+    assert (held["steps"], held["head"]) == (before["steps"] + 2, before["steps"] + 1)
+    expect(paths.locator(".uv-chart-summary")).to_contain_text("at the end of each run")
+    paths.get_by_text("Show the numbers").click()
+    assert page.after(lambda: paths.locator(".uv-chart-scroll button", has_text="1.").first.press("Enter"))["head"] != held["head"]
+    paths.get_by_text("Show the numbers").click()
+    for name, panel in zip(names, (verdict, paths, distance, ledger), strict=True):
+        panel.screenshot(path=str(tmp_path / f"{name}.png"))
+        assert page.there.axe(f".uv-{name}")[1] == []
+    assert fits(page) == []
+    for fold in folds:
+        fold.press("Enter")
+    expect(verdict.locator("table")).to_be_hidden()
+
+
 def test_at_twice_the_zoom_the_columns_stack_and_everything_works(page, tmp_path):
     page.page.set_viewport_size({"width": 640, "height": 900})
     page.there.until(

@@ -74,6 +74,11 @@ def test_shipped_siblings_count_for_perplexity_alone():
     line = judge(picture(reading(9.0, "perplexity"), (25.0,), "perplexity", siblings=siblings), PERPLEXITY)
     assert line.cells[-2:] == ("8 to 30 (3 twins)", "within the range of the twins")
     assert judge(picture(reading(9.0), (25.0,), siblings=siblings), RECALL).stands == ""
+    _, said = verdict(picture(reading(9.0, "perplexity"), (25.0,), "perplexity", siblings=siblings), [PERPLEXITY, RECALL])
+    assert said.startswith(
+        "One twin: no spread known, so there is no verdict; train another twin. Where more are known, step 1 stands within the range of the "
+        "twins: Perplexity. "
+    )
 
 
 def test_the_sentence_counts_the_twins_and_names_what_stands_where():

@@ -42,9 +42,14 @@ def verdict(picture: Picture, measures: Sequence[Measure]) -> tuple[list[tuple[s
         titles = [measure.title for measure, each in judged if each.stands == stands]
         if titles:
             said.append(f"{stands}: {', '.join(titles)}")
-    twins = len(picture.twins)
-    begin = {0: "No twin of these texts yet: train one.", 1: "One twin: no spread known, so there is no verdict; train another twin."}
-    sentence = begin.get(twins, f"Step {picture.step} beside {twins} twins: {'; '.join(said) or 'nothing was judged yet, press Measure now'}.")
+    twins, stood = len(picture.twins), "; ".join(said)
+    if not twins:
+        sentence = "No twin of these texts yet: train one."
+    elif twins == 1:
+        rest = f" Where more are known, step {picture.step} stands {stood}." if said else ""
+        sentence = f"One twin: no spread known, so there is no verdict; train another twin.{rest}"
+    else:
+        sentence = f"Step {picture.step} beside {twins} twins: {stood or 'nothing was judged yet, press Measure now'}."
     return [each.cells for _, each in judged], f"{sentence} {MEANING}"
 
 

@@ -34,7 +34,7 @@ class Paths(Panel):
         for each in self.measures.values():
             self.state.offer(each.probe())
         narrow = {"description_width": "40px"}
-        self.name = widgets.Text(description="name", placeholder="that of the method", style=narrow, layout={"width": "220px"})
+        self.name = widgets.Text(description="name", placeholder="method, place", style=narrow, layout={"width": "220px"})
         self.count = widgets.BoundedIntText(value=5, min=1, max=1000, description="steps", style=narrow, layout={"width": "110px"})
         self.run = button(
             "Run from the start", self._run, tooltip="The method, settings and place of Steering, on a branch of its own", primary=True
@@ -57,8 +57,7 @@ class Paths(Panel):
         row = {"flex_flow": "row wrap", "align_items": "center"}
         return [
             widgets.HBox([self.run, self.count, self.name, self.reference, self.stop], layout=row),
-            self.working,
-            widgets.HBox([self.upwards, self.every], layout=row),
+            widgets.HBox([self.upwards, self.every, self.working], layout=row),
             self.chart,
         ]
 

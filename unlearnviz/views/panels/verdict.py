@@ -46,7 +46,7 @@ class Verdict(Panel):
         self.table = Table(CAPTION, HEAD)
         self.working = Working(self.state)
         row = {"flex_flow": "row wrap", "align_items": "center"}
-        return [widgets.HBox([self.ask, self.slow, self.another, self.stop], layout=row), self.working, self.table]
+        return [widgets.HBox([self.ask, self.slow, self.another, self.stop, self.working], layout=row), self.table]
 
     def _ask(self) -> None:
         asked = [each.name for each in self.measures if self.slow.value or not each.slow]
