@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from tests.engine import worlds
+from unlearnviz.engine.events import Measured
 from unlearnviz.engine.methods.gradient_ascent import GradientAscent
 from unlearnviz.engine.probes.exact_recall import ExactRecall
 from unlearnviz.engine.probes.generation import Generation
@@ -81,6 +82,20 @@ def test_another_twin_has_a_new_seed_and_all_of_them_are_judged_again(state):
     assert state.picture.twins[1]["perplexity"].value != state.picture.twins[0]["perplexity"].value
     state.pick(["Tom Lindqvist"])
     assert dict(state.picture.twins) == {}
+
+
+def test_who_stops_keeps_the_measures_that_are_done(state):
+    state.offer(ExactRecall())
+    state.train_twin()
+
+    async def main():
+        state.session.listen(lambda event: state.stop() if isinstance(event, Measured) and event.labels == ("exact-recall",) else None)
+        state.judge(["perplexity", "exact-recall"])
+        await state.idle()
+        assert set(state.picture.twins[0]) == {"perplexity"}
+        assert state.picture.twins[0]["perplexity"].value == state.picture.twin["perplexity"].value
+
+    asyncio.run(asyncio.wait_for(main(), 60))
 
 
 def test_what_is_offered_takes_the_place_of_nothing(state):
