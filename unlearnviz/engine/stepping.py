@@ -143,6 +143,7 @@ def _run(session: Session, method: Method, selection: ParameterSelection) -> Gen
             state=_carried(session, method, selection),
             groups=session.groups,
             never_seen=session.corpus.holdout,
+            path=tuple(session.history[step] for step in session.history.path()[1:]),
             use=selection.use,
         )
         yield from _in_rounds(session, method, work)

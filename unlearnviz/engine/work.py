@@ -16,6 +16,7 @@ from unlearnviz.engine.weights import Weights, square_norm
 
 if TYPE_CHECKING:
     from unlearnviz.engine.corpus import Passage
+    from unlearnviz.engine.history import StepRecord
     from unlearnviz.engine.ledger import Ledger
 
 
@@ -36,6 +37,7 @@ class Work:
         state: name -> tensor, what must persist to the next step of the same method (Adam's moments); part of the commit.
         ledger: what was recorded while the model learned, or None.
         groups: the measured groups of texts: "forget", "neighbours", "retain", "never seen".
+        path: the steps that led to the present weights, oldest first.
         use: the use of a tied embedding that the step follows: "both", "input" or "output".
         did: what the method did, a few words to stand before "of embedding"; "" where one update, or `updates`, says it all.
         ended: why the method's stop rule is reached, in words; "" while it is not. Nothing is left to do for a further step.
@@ -54,6 +56,7 @@ class Work:
     ledger: Ledger | None = None
     groups: Mapping[str, Sequence[Passage]] = field(default_factory=dict)
     never_seen: Sequence[Passage] = ()
+    path: Sequence[StepRecord] = ()
     use: str = "both"
     did: str = ""
     ended: str = ""

@@ -108,6 +108,28 @@ def test_two_picks_one_after_the_other_are_both_at_once(tmp_path):
     assert farthest(weights(one), weights(both)) <= 1e-7
 
 
+@pytest.mark.parametrize("again", [Amnesiac(), Amnesiac(updates=1), PartialAmnesiac(keep=1)], ids=["the same", "other settings", "partial"])
+def test_a_repair_in_between_does_not_make_it_take_anything_back_twice(again):
+    session = learned(pick="mara-okafor-0")
+    session.step(Amnesiac(), "all")
+    session.step("fine-tune", "all")
+    before = session.fingerprint()
+    with pytest.raises(NotPossible, match="are taken back on this path"):
+        session.step(again, "all")
+    assert session.fingerprint() == before
+
+
+def test_a_selection_of_which_a_part_was_taken_back_is_refused():
+    session = learned(pick="mara-okafor-0")
+    session.step(Amnesiac(), "embedding")
+    with pytest.raises(NotPossible, match="Choose 'embedding' again, or parameters apart from it"):
+        session.step(Amnesiac(), "all")
+    session.step(Amnesiac(), "block 0")
+    session.undo()
+    session.undo()
+    session.step(Amnesiac(), "all")
+
+
 def test_chosen_epochs_only():
     session = learned(pick="mara-okafor-0", texts=("Mara Okafor",), epochs="1, 2")
     with pytest.raises(NotPossible, match="in epoch 3"):

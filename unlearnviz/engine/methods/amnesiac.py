@@ -11,15 +11,15 @@ import torch
 
 from unlearnviz.engine.methods.ledger_method import LedgerMethod, counted, details, pruned
 from unlearnviz.engine.progress import Progress
+from unlearnviz.engine.selection import ParameterSelection
 from unlearnviz.engine.settings import setting
 from unlearnviz.engine.stored_sums import apply, summed
 from unlearnviz.errors import NotPossible
 
 if TYPE_CHECKING:
+    from unlearnviz.engine.history import StepRecord
     from unlearnviz.engine.ledger import Ledger, LedgerStep
     from unlearnviz.engine.work import Work
-
-REMOVED, FROM_THE_END = "removed", "from the end"  # names of the tensors in which a commit keeps what was subtracted, and from where
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +29,8 @@ class Amnesiac(LedgerMethod):
     A batch holds other texts too, and what the model learned of them in it goes as well; fine-tuning on the texts to keep
     repairs that. Works after any optimizer, weight decay being part of a delta.
 
-    What was subtracted is part of the commit: a further step of the same method, settings and selection, with the same or another
-    pick, leaves those updates out, so that none is taken back twice. With other settings it begins anew.
+    What was subtracted is part of the commit: a later step on the same path, whatever lies between, leaves those updates out, so that
+    none is taken back twice.
 
     Where the updates taken back are exactly all of the training after the end of an epoch (or all of it), from the weights that
     the training ended with, the weights are those of that moment, bit for bit; that epoch's checkpoint has to be in the ledger,
@@ -47,7 +47,8 @@ class Amnesiac(LedgerMethod):
         ids = [passage.id for passage in work.forget]
         epochs = self.ledger(work).chosen_epochs(self.epochs)
         ledger = self.deltas(work, ids, epochs)
-        removed = set(work.state[REMOVED].tolist()) if REMOVED in work.state else set()
+        earlier = _earlier(work)
+        removed = {index for record in earlier for row in record.trajectory for index in row.get("removed", ())}
         left = [step for step in reversed(ledger.touching(ids, epochs)) if step.index not in removed]
         if not left:
             raise NotPossible(
@@ -55,16 +56,16 @@ class Amnesiac(LedgerMethod):
                 "Pick other texts, undo a step, or go on with another method."
             )
         chosen = left[: self.updates]
-        from_the_end = bool(work.state[FROM_THE_END]) if removed else self._at_the_end(work, ledger)
+        only_this = bool(earlier) and all(row.get("from the end") for record in earlier for row in record.trajectory or ({},))
+        from_the_end = self.whole(ledger) and (only_this if earlier else self._at_the_end(work, ledger))
         terms = [(-1.0, partial(self.delta, ledger, step)) for step in chosen]
         apply(work, (yield from summed(work, terms)))
         removed |= {step.index for step in chosen}
         exact = self._exactly(work, ledger, removed) if from_the_end else None
-        work.state[REMOVED] = torch.tensor(sorted(removed))
-        work.state[FROM_THE_END] = torch.tensor(from_the_end)
         others = len({each for step in chosen for each in step.texts} - set(ids))
         losses = yield from work.measuring()
-        work.trajectory.append({"updates": len(chosen), "taken": ids, "others": others, "exact": exact is not None, "losses": losses})
+        row = {"updates": len(chosen), "taken": ids, "others": others, "exact": exact is not None, "losses": losses}
+        work.trajectory.append({**row, "removed": [step.index for step in chosen], "from the end": from_the_end})
         work.did = self._did(ledger, chosen, others, exact)
         if len(chosen) == len(left):
             work.ended = "all recorded updates that used these texts are taken back"
@@ -83,8 +84,6 @@ class Amnesiac(LedgerMethod):
 
     def _at_the_end(self, work: Work, ledger: Ledger) -> bool:
         """Whether the selected weights are, bit for bit, those that the training ended with."""
-        if not self.whole(ledger):
-            return False
         end = ledger.checkpoint(ledger.epochs)
         return all(torch.equal(parameter.detach().cpu(), end[name]) for name, parameter in work.parameters.items())
 
@@ -104,3 +103,22 @@ class Amnesiac(LedgerMethod):
         shared = f"shared with {counted(others, 'other text')}" if others else ""
         where = "" if exact is None else f"exactly the weights {f'after epoch {exact}' if exact else 'before the training'}"
         return f"took back {counted(len(chosen), 'recorded update')}{details(self.share(ledger), shared, where)}"
+
+
+def _earlier(work: Work) -> list[StepRecord]:
+    """The steps on the path that changed any selected parameter.
+
+    Raises:
+        NotPossible: updates were taken back of some of the selected parameters and not of others.
+    """
+    earlier = []
+    for record in work.path:
+        names = set(ParameterSelection.parse(record.where, work.model.layout).names)
+        if names & work.parameters.keys():
+            earlier.append(record)
+            if names != work.parameters.keys() and any(row.get("removed") for row in record.trajectory):
+                raise NotPossible(
+                    f"Recorded updates of {record.where!r} were taken back in step {record.id}, and what is asked for now holds some of those "
+                    f"parameters without the others, or more. Choose {record.where!r} again, or parameters apart from it, or undo that step."
+                )
+    return earlier
