@@ -72,6 +72,8 @@ def test_imports_go_one_way(path):
         forbidden |= under(imports(path, only_at_import=True), *OPTIONAL)
     if path in within("engine/methods", "engine/probes"):
         forbidden |= under(all_imports, "unlearnviz.engine.session")
+    if path in within("papers"):  # plain data, for the page and for documents alike
+        forbidden |= under(all_imports, *WIDGETS, "torch", "unlearnviz.engine", "unlearnviz.views", "unlearnviz.demo")
     if path in within("views"):
         forbidden |= under(all_imports, "torch", "transformers", "unlearnviz.demo")
     if path in within("views/panels"):

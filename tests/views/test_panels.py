@@ -15,6 +15,7 @@ from unlearnviz.engine.methods.gradient_ascent import GradientAscent
 from unlearnviz.engine.probes.probe import Reading
 from unlearnviz.errors import BadForgetSet, BadSetting, UnknownName
 from unlearnviz.views.panels import all_panels
+from unlearnviz.views.panels.claims import Claims
 from unlearnviz.views.panels.closer import Closer
 from unlearnviz.views.panels.distance import Distance
 from unlearnviz.views.panels.drift import Drift
@@ -42,7 +43,7 @@ STEP = GradientAscent()
 
 def test_the_panels_in_reading_order():
     order = [ForgetSet, Neighbours, Steering, Preview, Timeline, PerplexityPanel, Leak, Drift, Sayings, Layers, Closer, Influence, Map, Push]
-    order += [Verdict, Paths, Membership, Distance, Ledger]
+    order += [Verdict, Paths, Membership, Distance, Ledger, Claims]
     assert all_panels() == order
     assert all(cls.title for cls in order)
 
