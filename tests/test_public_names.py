@@ -19,7 +19,7 @@ NAMES = [
     *("IterativeUnlearning", "LabelFlipping", "LanguageModel", "Leak", "Ledger", "MembershipInference"),
     *("MemorisationAccuracy", "Method", "ModelSimilarity", "NPO", "NablaTau", "Normalisation"),
     *("OptimisationBased", "PartialAmnesiac", "Passage", "PassagePerplexity", "Perplexity", "PreparedTexts"),
-    *("Preview", "Probe", "Push", "Reading", "Recipe", "Relearning", "Removal", "RougeL", "Session", "SimNPO"),
+    *("Preview", "Probe", "ProjectedGradient", "Push", "Reading", "Recipe", "Relearning", "Removal", "RougeL", "Session", "SimNPO"),
     *("Similarity", "SingleGradient", "TextFile", "TextMap", "TokenInfluence", "TokenText", "Tracking"),
     *("TruthRatio", "UnlearningError", "UnlearnvizError", "UpdateSize", "VerificationError", "demo", "learn"),
     "search",

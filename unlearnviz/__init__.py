@@ -16,9 +16,9 @@ The nouns:
 - A `Session` is a small git of weights. One unlearning step is a commit; undo, redo and branches only move the head.
 - A `Method` changes weights: `GradientAscent`, `GradientDifference`, `FineTune`; `FuzzyUnlearning` of all that looks alike,
   `IterativeUnlearning` of what the model still knows; `NablaTau`, up to the loss of texts never seen; `LabelFlipping` and
-  `OptimisationBased`, in a share of every layer; `NPO` and `SimNPO`, whose ascent fades. `FirstEpochAscent`,
-  `SingleGradient`, `Amnesiac` and `PartialAmnesiac` take back what a ledger recorded. Your own is a class of a few lines, most
-  often a `GradientMethod`, which only says what to descend.
+  `OptimisationBased`, in a share of every layer; `NPO` and `SimNPO`, whose ascent fades; `ProjectedGradient`, beside what other
+  texts use. `FirstEpochAscent`, `SingleGradient`, `Amnesiac` and `PartialAmnesiac` take back what a ledger recorded. Your own is
+  a class of a few lines, most often a `GradientMethod`, which only says what to descend.
 - A `Probe` measures and changes nothing: `Perplexity`, `Generation`, `ExactRecall`, `GradientNorm`, `UpdateSize`; `Conflict`
   of forgetting with keeping, `ActivationGradient` token by token, `Push` of the last step, `Influence` of every taught text
   and `TokenInfluence` of its tokens, `Removal` of a taught text; `ModelSimilarity`, `PassagePerplexity` and
@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from unlearnviz.engine.methods.npo import NPO
     from unlearnviz.engine.methods.optimisation_based import OptimisationBased
     from unlearnviz.engine.methods.partial_amnesiac import PartialAmnesiac
+    from unlearnviz.engine.methods.projected_gradient import ProjectedGradient
     from unlearnviz.engine.methods.sim_npo import SimNPO
     from unlearnviz.engine.methods.single_gradient import SingleGradient
     from unlearnviz.engine.model import LanguageModel
@@ -145,6 +146,7 @@ __all__ = [  # noqa: RUF022 - NPO is a name like the others, no constant
     "PreparedTexts",
     "Preview",
     "Probe",
+    "ProjectedGradient",
     "Push",
     "Reading",
     "Recipe",
@@ -210,6 +212,7 @@ _HOMES = {
     "PreparedTexts": "engine.prepared",
     "Preview": "engine.preview",
     "Probe": "engine.probes.probe",
+    "ProjectedGradient": "engine.methods.projected_gradient",
     "Push": "engine.probes.push",
     "Reading": "engine.probes.probe",
     "Recipe": "engine.learning",

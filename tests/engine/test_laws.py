@@ -34,6 +34,10 @@ ONLY = {  # these descend other losses by the loop of the others, so that one wa
     "OptimisationBased": {"partial": {"keep": 0.2, "pruning": "random", "optimizer": "AdamW", "learning_rate": 0.01, "updates": 2}},
     "NPO": {"default": {}},
     "SimNPO": {"default": {}},
+    "ProjectedGradient": {
+        "default": {},
+        "AdamW": {"optimizer": "AdamW", "learning_rate": 0.01, "weight_decay": 0.5, "updates": 2, "texts": 6, "batch_size": 2},
+    },
     # and these apply what was recorded: updates are taken back one at a time, as there are only so many
     "FirstEpochAscent": {
         "all that looks alike": {"take": "fuzzy", "threshold": 60, "as_long_as_all": True},
@@ -67,7 +71,9 @@ def opened(cls: type, **options: Any) -> Session:
 
 
 def place(cls: type, settings: dict[str, Any], where: str) -> str:
-    """A selection that a method can work on: a recorded delta is of both uses of a tied embedding."""
+    """A selection that a method can work on: a recorded delta is of both uses of a tied embedding, and projected are linear layers."""
+    if cls.__name__ == "ProjectedGradient" and where in ("norm", "position"):
+        return f"{where}, block 0"
     deltas = settings.get("use") == "deltas" or cls.__name__ in ("Amnesiac", "PartialAmnesiac")
     return where.replace(".input", "").replace(".output", "") if deltas else where
 
