@@ -135,7 +135,7 @@ def test_with_nothing_to_draw_the_sentence_says_what_to_do():
 
 
 def test_the_panel_runs_methods_from_the_start_and_a_click_goes_to_a_step(shown):
-    panel, state = shown(Paths, taught=True)
+    panel, state = shown(Paths)
     panel.fold.unfolded = True
     panel.run.click()
     assert len(state.picture.branches) == 1  # nothing is chosen in Steering
@@ -157,7 +157,7 @@ def test_the_panel_runs_methods_from_the_start_and_a_click_goes_to_a_step(shown)
 
 
 def test_only_the_measure_that_is_drawn_is_taken_after_every_step(shown):
-    panel, state = shown(Paths, taught=True)
+    panel, state = shown(Paths)
     panel.fold.unfolded = True
     assert (panel.every.value, panel.every.disabled) == (True, True)
     panel.upwards.value = "exact-recall"
