@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
 from pathlib import Path
 
 from unlearnviz.errors import UnlearnvizError
+
+EXPERIMENTS = {  # command -> module of unlearnviz.demo, and what it does; the module has compare(tell), report(found) and FILE
+    "nabla-tau": ("forgetting_shares", "forget 1, 10 and 30 %% of the shipped people by nabla-tau, beside 15 retrained models (an hour on 2 cores)"),
+    "unrolling-sgd": ("unrolling_sgd", "verify single-gradient unlearning and its proxy on 60 short trainings (a quarter of an hour on 2 cores)"),
+    "every-method": ("every_method", "forget one person of the ledger world by every method, with 5 seeds (a quarter of an hour on 2 cores)"),
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -33,8 +40,17 @@ def main(arguments: list[str] | None = None) -> int:
         "fuzzy-or-iterative", help="forget texts by what looks alike and by what the model still knows (half an hour on 2 cores)"
     )
     both.add_argument("--out", type=Path, default=None, help="file to write to (the installed package's by default)")
+    authors = commands.add_parser(
+        "tofu", help="learn 20 authors of TOFU, forget two by every method, and judge them by every measure (half an hour on 2 cores)"
+    )
+    authors.add_argument("folder", type=Path, help="holds forget10.jsonl and retain90.jsonl of TOFU")
+    authors.add_argument("--out", type=Path, default=None, help="file to write to (the installed package's by default)")
+    for name, (_, says) in EXPERIMENTS.items():
+        command = commands.add_parser(name, help=says)
+        command.add_argument("--out", type=Path, default=None, help="file to write to (the installed package's by default)")
     chosen = parser.parse_args(arguments)
-    run = {"build-demo": _build, "removals": _check, "paraphrases": _rank, "fuzzy-or-iterative": _compare}[chosen.command]
+    others = {"build-demo": _build, "removals": _check, "paraphrases": _rank, "fuzzy-or-iterative": _compare, "tofu": _forget_authors}
+    run = others.get(chosen.command, _experiment)
     try:
         report, held = run(chosen)
     except UnlearnvizError as error:
@@ -72,6 +88,23 @@ def _compare(chosen: argparse.Namespace) -> tuple[str, bool]:
     found = fuzzy_or_iterative.compare(shipped.open_shipped(), _tell)
     results.write(found, chosen.out or fuzzy_or_iterative.FILE)
     return fuzzy_or_iterative.report(found), True
+
+
+def _forget_authors(chosen: argparse.Namespace) -> tuple[str, bool]:
+    from unlearnviz.demo import results, tofu
+
+    found = tofu.compare(tofu.Plan(chosen.folder), _tell)
+    results.write(found, chosen.out or tofu.FILE)
+    return tofu.report(found), True
+
+
+def _experiment(chosen: argparse.Namespace) -> tuple[str, bool]:
+    from unlearnviz.demo import results
+
+    module = importlib.import_module(f"unlearnviz.demo.{EXPERIMENTS[chosen.command][0]}")
+    found = module.compare(_tell)
+    results.write(found, chosen.out or module.FILE)
+    return module.report(found), True
 
 
 def _tell(line: str) -> None:
