@@ -16,13 +16,13 @@ NAMES = [
     *("ActivationGradient", "Amnesiac", "Chart", "Collateral", "Conflict", "Corpus", "Dashboard", "ExactRecall"),
     *("Exposure", "ExtractionLikelihood", "FineTune", "FirstEpochAscent", "FuzzyUnlearning", "Generation"),
     *("GradientAscent", "GradientDifference", "GradientMethod", "GradientNorm", "Influence"),
-    *("IterativeUnlearning", "LabelFlipping", "LanguageModel", "Leak", "Ledger", "MembershipInference"),
+    *("IterativeUnlearning", "LabelFlipping", "LanguageModel", "Leak", "Ledger", "LikelihoodRatio", "MembershipInference"),
     *("MemorisationAccuracy", "Method", "ModelSimilarity", "NPO", "NablaTau", "Normalisation"),
     *("OptimisationBased", "PartialAmnesiac", "Passage", "PassagePerplexity", "Perplexity", "PreparedTexts"),
     *("Preview", "Probe", "ProjectedGradient", "Push", "Reading", "Recipe", "Relearning", "Removal", "RougeL", "Session", "SimNPO"),
     *("Similarity", "SingleGradient", "TextFile", "TextMap", "TokenInfluence", "TokenText", "Tracking"),
-    *("TruthRatio", "UnlearningError", "UnlearnvizError", "UpdateSize", "VerificationError", "demo", "learn"),
-    "search",
+    *("TruthRatio", "UnlearningError", "UnlearnvizError", "UpdateSize", "VerificationError", "claims", "demo"),
+    *("learn", "search"),
 ]
 
 

@@ -23,7 +23,7 @@ The nouns:
   of forgetting with keeping, `ActivationGradient` token by token, `Push` of the last step, `Influence` of every taught text
   and `TokenInfluence` of its tokens, `Removal` of a taught text; `ModelSimilarity`, `PassagePerplexity` and
   `TextMap` look at any texts, one by one; `Leak` of the facts, `Collateral` for the other texts; `MembershipInference`, whether one can
-  tell the forget texts from texts never seen; `VerificationError`, the distance from a retrained model, and `UnlearningError`, its
+  tell the forget texts from texts never seen, and `LikelihoodRatio`, the same beside twins; `VerificationError`, the distance from a retrained model, and `UnlearningError`, its
   proxy without one; `MemorisationAccuracy` and `ExtractionLikelihood` of what is known by heart, `Exposure` of canaries, `RougeL` of
   what is answered, `TruthRatio` of truth and error, `Relearning` of what comes back. What it found is a `Reading`.
 - A `Ledger` holds what a training did to some texts: `session.learn(track=...)` writes it down, `Recipe` says how to
@@ -32,6 +32,7 @@ The nouns:
   searches, or in a `TextFile` larger than memory.
 - A `Preview` says what a step would do to each group of texts, before it is taken.
 - A `Dashboard` shows a session in a notebook. `Chart` and `TokenText` are the two widgets it draws with, for you as well.
+- `claims()` lists what four papers say of these methods, with what was measured here.
 - `demo()` opens the shipped world; `learn(corpus)` trains a small model on texts of yours.
 - Every error that is raised on purpose is an `UnlearnvizError`, and says what to do next.
 
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
     from unlearnviz.engine.probes.gradient_norm import GradientNorm
     from unlearnviz.engine.probes.influence import Influence
     from unlearnviz.engine.probes.leak import Leak
+    from unlearnviz.engine.probes.likelihood_ratio import LikelihoodRatio
     from unlearnviz.engine.probes.membership_inference import MembershipInference
     from unlearnviz.engine.probes.memorisation_accuracy import MemorisationAccuracy
     from unlearnviz.engine.probes.model_similarity import ModelSimilarity
@@ -100,6 +102,7 @@ if TYPE_CHECKING:
     from unlearnviz.engine.text_file import TextFile
     from unlearnviz.engine.tracking import Tracking
     from unlearnviz.errors import UnlearnvizError
+    from unlearnviz.papers import claims
     from unlearnviz.views.chart import Chart
     from unlearnviz.views.dashboard import Dashboard
     from unlearnviz.views.tokens import TokenText
@@ -131,6 +134,7 @@ __all__ = [  # noqa: RUF022 - NPO is a name like the others, no constant
     "LanguageModel",
     "Leak",
     "Ledger",
+    "LikelihoodRatio",
     "MembershipInference",
     "MemorisationAccuracy",
     "Method",
@@ -167,6 +171,7 @@ __all__ = [  # noqa: RUF022 - NPO is a name like the others, no constant
     "UnlearnvizError",
     "UpdateSize",
     "VerificationError",
+    "claims",
     "demo",
     "learn",
     "search",
@@ -197,6 +202,7 @@ _HOMES = {
     "LanguageModel": "engine.model",
     "Leak": "engine.probes.leak",
     "Ledger": "engine.ledger",
+    "LikelihoodRatio": "engine.probes.likelihood_ratio",
     "MembershipInference": "engine.probes.membership_inference",
     "MemorisationAccuracy": "engine.probes.memorisation_accuracy",
     "Method": "engine.methods.method",
@@ -233,6 +239,7 @@ _HOMES = {
     "UnlearnvizError": "errors",
     "UpdateSize": "engine.probes.update_size",
     "VerificationError": "engine.probes.verification_error",
+    "claims": "papers",
     "learn": "engine.first_lesson",
     "search": "engine.search",
 }

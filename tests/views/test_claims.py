@@ -70,15 +70,15 @@ def test_every_interval_is_drawn_at_its_place_and_coloured_by_its_side():
     assert (list(drawn["0: no difference"].x), list(drawn["0: no difference"].y)) == ([0.0, 0.0], [-0.5, 2.5])
     assert len({(trace.marker.color, trace.marker.symbol) for trace in list(figure.data)[:3]}) == 3
     assert said == (
-        "In nats; claimed: below 0 (no difference). It holds under: AdamW, -2 (-3 to -1). Against it speak: <b>SGD</b>, 1 (0.5 to 2). Open, the "
-        "interval reaches over the line: few, 0.1."
+        "In nats; claimed: below 0 (no difference). It holds under: AdamW. Against it speak: <b>SGD</b>. Open, no interval on one side "
+        "of the line: few."
     )
 
 
 def test_what_was_counted_is_a_point_and_what_was_not_measured_no_picture():
     figure, said = intervals(replace(STATED, claimed="at", line=50.0, line_means="half", found=replace(FOUND, settings={})))
     assert [trace.name for trace in figure.data] == ["measured", "50: half"]
-    assert said == "In nats; claimed: about 50 (half). Measured: counted, -2 (-3 to -1)."
+    assert said == "In nats; claimed: about 50 (half). Measured: -2 (-3 to -1)."
     assert intervals(OWN) == (None, "No picture: not measured here yet: run `unlearnviz first-epoch`.")
 
 

@@ -22,7 +22,7 @@ MEANING = (
 NONE = "–"
 STYLES = {HOLDS: ("#0072B2", "circle"), AGAINST: ("#D55E00", "x"), OPEN: ("#5A5A5A", "diamond-open")}
 LINE = "#7A3E9D"
-SAID = {HOLDS: "It holds under", AGAINST: "Against it speak", OPEN: "Open, the interval reaches over the line"}
+SAID = {HOLDS: "It holds under", AGAINST: "Against it speak", OPEN: "Open, no interval on one side of the line"}
 
 
 def rows(claims: Sequence[Claim]) -> list[tuple[str, ...]]:
@@ -73,9 +73,9 @@ def intervals(claim: Claim) -> Drawn:
     for side, (colour, symbol) in STYLES.items():
         mine = {words: each for words, each in shown.items() if claim.side(each) == side}
         if mine:
-            name = "measured" if claim.claimed == "at" else side
-            traces.append(_points(name, mine, [places[words] for words in mine], colour, symbol))
-            parts.append(f"{'Measured' if claim.claimed == 'at' else SAID[side]}: {'; '.join(f'{words}, {each}' for words, each in mine.items())}.")
+            at_line = claim.claimed == "at"
+            traces.append(_points("measured" if at_line else side, mine, [places[words] for words in mine], colour, symbol))
+            parts.append(f"Measured: {'; '.join(map(str, mine.values()))}." if at_line else f"{SAID[side]}: {'; '.join(mine)}.")
     ends = [-0.5, len(shown) - 0.5]
     line = {"color": LINE, "width": 2, "dash": "dash"}
     name = plain(f"{claim.line:g}: {claim.line_means}")
