@@ -23,9 +23,10 @@ The nouns:
   of forgetting with keeping, `ActivationGradient` token by token, `Push` of the last step, `Influence` of every taught text
   and `TokenInfluence` of its tokens, `Removal` of a taught text; `ModelSimilarity`, `PassagePerplexity` and
   `TextMap` look at any texts, one by one; `Leak` of the facts, `Collateral` for the other texts; `MembershipInference`, whether one can
-  tell the forget texts from texts never seen, and `LikelihoodRatio`, the same beside twins; `VerificationError`, the distance from a retrained model, and `UnlearningError`, its
-  proxy without one; `MemorisationAccuracy` and `ExtractionLikelihood` of what is known by heart, `Exposure` of canaries, `RougeL` of
-  what is answered, `TruthRatio` of truth and error, `Relearning` of what comes back. What it found is a `Reading`.
+  tell the forget texts from texts never seen, and `LikelihoodRatio`, beside models that saw neither; `VerificationError`, the distance
+  from a retrained model, and `UnlearningError`, its proxy without one; `MemorisationAccuracy` and `ExtractionLikelihood` of what is
+  known by heart, `Exposure` of canaries, `RougeL` of what is answered, `TruthRatio` of truth and error, `Relearning` of what comes
+  back. What it found is a `Reading`.
 - A `Ledger` holds what a training did to some texts: `session.learn(track=...)` writes it down, `Recipe` says how to
   train and `Tracking` what to record.
 - `search` finds the texts that look like some, by a `Similarity` after a `Normalisation`: in a list, in `PreparedTexts` for many

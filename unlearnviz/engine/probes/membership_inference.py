@@ -80,7 +80,7 @@ class MembershipInference(Probe):
         except Enough:
             stopped = f"Stopped: {len(found)} of {len(usable)} texts were read, and only all of them can be judged"
         rows = [found[k] for k in sorted(found) if all(math.isfinite(found[k][name]) for name in STATISTICS)]
-        left = _left_out(len(texts) - len(usable), len(found) - len(rows))
+        left = left_out(len(texts) - len(usable), len(found) - len(rows))
         why_not = stopped or undecided(rows)
         if why_not:
             return self.reading(None, rows, "; ".join(each for each in (why_not, left) if each))
@@ -143,7 +143,8 @@ def side_said(row: Mapping[str, Any], measure: str) -> str:
     return "The forget texts look stranger than texts never seen: that leaks as well (the Streisand effect)."
 
 
-def _left_out(short: int, endless: int) -> str:
+def left_out(short: int, endless: int) -> str:
+    """How many texts have no number, and why; "" where all have."""
     said = [f"{short} text{'' if short == 1 else 's'} of a single token left out."] if short else []
     said += [f"{endless} text{'' if endless == 1 else 's'} without a finite loss left out."] if endless else []
     return " ".join(said)
