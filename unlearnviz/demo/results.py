@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,3 +46,9 @@ def interval(values: Sequence[float]) -> dict[str, float | int | None]:
 
     reach = float(t.ppf(0.975, count - 1)) * statistics.stdev(values) / count**0.5
     return {"mean": mean, "low": mean - reach, "high": mean + reach, "seeds": count}
+
+
+def ratio(values: Sequence[float]) -> dict[str, float | int | None]:
+    """Geometric mean of some positive ratios, one a seed, and its interval: `interval` of their logarithms, so 1 is "the same"."""
+    found = interval([math.log(value) for value in values])
+    return {name: value if value is None or name == "seeds" else math.exp(value) for name, value in found.items()}
