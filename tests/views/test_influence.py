@@ -227,9 +227,13 @@ def test_stopped_it_shows_what_is_done_and_says_how_much():
 
 def test_a_removal_has_its_own_settings_and_shows_its_residual(opened):
     panel, state = opened()
-    assert (panel.removal_settings.layout.display, panel.removal_settings.children) == ("none", ())
+    assert panel.advanced.children == (panel.score,)
     panel.score.value = REMOVAL
-    assert panel.removal_settings.layout.display == ""
+    assert panel.advanced.children == (panel.score, panel.removal.widget)
+    panel.score.value = SCORES[0]
+    assert panel.removal.widget.layout.display == "none"
+    panel.score.value = REMOVAL
+    assert panel.removal.widget.layout.display == ""
     panel.removal.by_name["where"].value = "block 1"
     panel.removal.by_name["damping"].value = "0.5"
     panel.request.measure.click()

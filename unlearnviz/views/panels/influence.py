@@ -62,7 +62,7 @@ class Influence(Panel):
             value=False, description="draw all texts", indent=False, layout={"width": "150px"}
         )
         self.score = widgets.Dropdown(description="what counts", options=(*SCORES, REMOVAL), value=SCORES[0], **drop)
-        self.removal_settings = widgets.VBox(layout={"display": "none"})  # filled when a removal is first asked for
+        head, self.advanced = folded("Advanced", [self.score])  # with the settings of a removal, once one was asked for
         self.meaning = widgets.HTML()
         self.map = Chart(None, summary="")
         self.map.on_click(self._clicked)
@@ -77,13 +77,13 @@ class Influence(Panel):
         for control in (self.way, self.by, self.everything):
             control.observe(lambda _change: self.show(self.state.picture), "value")
         row = {"flex_flow": "row wrap", "align_items": "center"}
-        advanced = folded("Advanced", [self.score, self.removal_settings])
         return [
             self.meaning,
             widgets.HBox([self.request.widget, self.way, self.by, self.everything], layout=row),
             self.map,
             self.detail,
-            *advanced,
+            head,
+            self.advanced,
         ]
 
     @cached_property
@@ -92,7 +92,7 @@ class Influence(Panel):
         made = Controls(Removal)
         for control in made.by_name.values():
             control.observe(self._set, "value")
-        self.removal_settings.children = (made.widget,)
+        self.advanced.children = (self.score, made.widget)
         return made
 
     def _build_detail(self) -> None:
@@ -111,7 +111,8 @@ class Influence(Panel):
     def _choose(self) -> None:
         """Have the chosen score measured when asked."""
         self.meaning.value = f"<p class='uv-meaning'>{MEANING[self.score.value]}</p>"
-        self.removal_settings.layout.display = "" if self.score.value == REMOVAL else "none"
+        for settings in self.advanced.children[1:]:
+            settings.layout.display = "" if self.score.value == REMOVAL else "none"
         if self.score.value == REMOVAL:
             self.state.probe(replace(self.removal.value(), label=self.label))
             return

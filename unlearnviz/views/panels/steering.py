@@ -72,7 +72,8 @@ class Steering(Panel):
             "Train the twin", self.state.train_twin, tooltip="Retrain without the forget texts: what forgotten means"
         )
         row = {"flex_flow": "row wrap"}
-        self.question = widgets.VBox(layout={"display": "none"})  # filled when it is first asked
+        self.question: widgets.VBox | None = None  # made when it is first asked
+        self.teaching = widgets.HBox([self.learn, self.epochs, self.twin], layout=row)
         self._choose()
         self.method.observe(self._choose, "value")
         self.where.observe(self._place, "value")
@@ -82,8 +83,7 @@ class Steering(Panel):
             self.advice,
             widgets.HBox([self.step, self.run, self.count, self.stop], layout=row),
             widgets.HBox([self.undo, self.redo, self.again], layout=row),
-            widgets.HBox([self.learn, self.epochs, self.twin], layout=row),
-            self.question,
+            self.teaching,
             self.method,
             self.where,
             self.settings,
@@ -148,26 +148,28 @@ class Steering(Panel):
         if not lost:
             self._teach()
             return
-        if not self.question.children:
-            self._build_question()
+        question = self.question or self._build_question()
         self.doubt.text = f"Teach all texts again? {lost}"
-        self.question.layout.display = None
+        question.layout.display = None
 
-    def _build_question(self) -> None:
+    def _build_question(self) -> widgets.VBox:
+        """Below the buttons, over the whole width."""
         self.doubt = Sentence()
         self.teach_again = button("Yes, teach it again", self._teach)
         self.leave = button("No", self._leave, tooltip="Keep the model and its history as they are")
         buttons = widgets.HBox([self.teach_again, self.leave], layout={"flex_flow": "row wrap"})
-        self.question.children = (self.doubt, buttons)
+        self.question = widgets.VBox([self.doubt, buttons], layout={"width": "100%"})
+        self.teaching.children = (*self.teaching.children, self.question)
+        return self.question
 
     def _teach(self) -> None:
         self._leave()
         self.state.learn(self.epochs.value)
 
     def _leave(self) -> None:
-        if self.question.children:
+        if self.question is not None:
             self.doubt.text = ""
-        self.question.layout.display = "none"
+            self.question.layout.display = "none"
 
     def show(self, picture: Picture) -> None:
         """Whether the model knows the texts, and which buttons make sense now."""
@@ -186,7 +188,7 @@ class Steering(Panel):
         self.redo.disabled = not idle or not picture.can_redo
         self.again.disabled = not idle or picture.step == 0
         self.learn.disabled = not idle
-        if self.question.children:
+        if self.question is not None:
             self.teach_again.disabled = not idle
         self.twin.disabled = not idle or not picture.can_train_twin or picture.has_twin or not picture.forget
         self.stop.disabled = idle
