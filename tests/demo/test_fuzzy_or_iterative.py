@@ -6,7 +6,18 @@ import pytest
 from tests.engine import worlds
 from unlearnviz import cli
 from unlearnviz.demo import fuzzy_or_iterative, shipped
-from unlearnviz.demo.fuzzy_or_iterative import KINDS, Target, compare, forgotten, recorded, report, summary, targets, ways
+from unlearnviz.demo.fuzzy_or_iterative import (
+    KINDS,
+    Target,
+    claims,
+    compare,
+    forgotten,
+    recorded,
+    report,
+    summary,
+    targets,
+    ways,
+)
 from unlearnviz.demo.world import world
 from unlearnviz.engine.methods.fuzzy_unlearning import FuzzyUnlearning
 from unlearnviz.engine.methods.gradient_ascent import GradientAscent
@@ -79,6 +90,19 @@ def test_intervals_are_over_texts_and_seeds_are_averaged_first():
     assert line["leak"] == {"mean": 0.0, "low": 0.0, "high": 0.0}
 
 
+def test_the_claim_compares_what_leaks_of_the_same_text():
+    leaks = {"x": ((10.0, 20.0), 40.0), "y": ((0.0, 4.0), 32.0), "z": ((7.0, 9.0), 23.0)}  # of iterative with two seeds, of fuzzy with one
+    rows = [{"kind": "reworded", "way": "iterative", "text": text, "paraphrase leak": leak} for text, (two, _) in leaks.items() for leak in two]
+    rows += [{"kind": "reworded", "way": "fuzzy, from 80", "text": text, "paraphrase leak": one} for text, (_, one) in leaks.items()]
+    rows += [{"kind": "reworded", "way": "fuzzy, from 90", "text": "x", "paraphrase leak": None}]
+    (found,) = claims(rows).values()
+    assert list(found["settings"]) == ["reworded, from 80"]
+    assert found["estimate"] == pytest.approx((-25.0 - 30.0 - 15.0) / 3)
+    assert found["high"] == pytest.approx(-70 / 3 + 4.302653 * 7.637626 / 3**0.5)  # 4.303 stands in every table for 2 degrees of freedom
+    assert found["verdict"] == "reproduced here"
+    assert claims([]) == {}
+
+
 def test_targets_of_the_shipped_world_have_their_fact_told_twice():
     corpus = world(shipped.facts()["seed"])
     chosen = targets(corpus)
@@ -107,6 +131,8 @@ def test_the_committed_comparison_is_of_the_shipped_world():
     assert found["texts"] == {kind: [each.passage for each in targets(corpus) if each.kind == kind] for kind in KINDS}
     assert found["settings"] == {way: {"method": method.name, **method.settings} for way, method in ways().items()}
     assert len(found["rows"]) == len(ways()) * len(found["seeds"]) * len(targets(corpus))
+    for name, each in claims(found["rows"]).items():
+        assert (found["claims"][name]["verdict"], found["claims"][name]["estimate"]) == (each["verdict"], pytest.approx(each["estimate"], abs=1e-4))
     again = summary(found["rows"])
     for line, same in zip(found["summary"], again, strict=True):
         for name in fuzzy_or_iterative.MEASURED:

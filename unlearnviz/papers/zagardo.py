@@ -6,6 +6,7 @@ His data, recipe, strength and measures are not known: how each sentence is meas
 from unlearnviz.papers.claim import STATED, Claim, Experiment, Trial
 
 PAPER = "Zagardo 2024"
+REMOVALS = Experiment("fuzzy_or_iterative", "unlearnviz fuzzy-or-iterative", "05-fuzzy-or-iterative.ipynb")
 STORED = Experiment("first_epoch", "unlearnviz first-epoch", "06-first-epoch.ipynb")
 
 ZAGARDO = (
@@ -93,6 +94,19 @@ ZAGARDO = (
             {"epochs": "first", "strength": 16.0},
             needs="gradients",
             look="Step again and again: does the forget perplexity come down at some step, or only the rest go up?",
+        ),
+    ),
+    Claim(
+        id="iterative-more-complete",
+        paper=PAPER,
+        sentence="Iterative removal may be the more complete unlearning, beside removal of all that matches by fuzzy search.",
+        kind=STATED,
+        experiment=REMOVALS,
+        flips="whether the same fact is told by a near-duplicate or in other words, and the threshold of the search",
+        trial=Trial(
+            "fuzzy-unlearning",
+            {"threshold": 80},
+            look="Then Undo and step by iterative-unlearning, score influence, among all taught texts; Leak shows which one leaves less.",
         ),
     ),
 )

@@ -23,14 +23,14 @@ READY = "Run sets Steering to {method}{settings}, at {where}, and takes one step
 
 
 class Claims(Panel):
-    """A table of all claims, and of the chosen one its intervals and its step."""
+    """Of the chosen claim its intervals and its step, and a table of all of them."""
 
     title = "Claims: what four papers say, and what was found here"
     column, order = WIDE, 15
     folded = True
 
     def build(self) -> list[widgets.Widget]:
-        """The table, the list to choose from, the claim in words and as a picture, and its button."""
+        """The list to choose from, the claim in words and as a picture, its button; and the table of all."""
         self.claims = claims()
         self.table = Table(CAPTION, HEAD, rows(self.claims), summary=counted(self.claims))
         self.chosen = widgets.Dropdown(
@@ -46,7 +46,7 @@ class Claims(Panel):
         self.chosen.observe(self._look, "value")
         self._look()
         row = {"flex_flow": "row nowrap", "align_items": "center"}
-        return [self.table, self.chosen, self.said, self.chart, widgets.HBox([self.run, self.way], layout=row)]
+        return [self.chosen, self.said, self.chart, widgets.HBox([self.run, self.way], layout=row), self.table]
 
     @property
     def claim(self) -> Claim:
