@@ -142,9 +142,8 @@ def test_counts_are_held_within_their_bounds():
 
 def test_advanced_settings_are_folded_away():
     controls = Controls(registry["gradient-ascent"])
-    *basic, advanced = controls.widget.children
+    *basic, head, body = controls.widget.children
     assert [each.description for each in basic] == ["learning rate", "update norm", "updates"]
-    head, body = advanced.children
     assert (head.title, head.unfolded, body.layout.display) == ("Advanced", False, "none")
     head.unfolded = True
     assert body.layout.display is None
