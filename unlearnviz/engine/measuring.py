@@ -60,8 +60,7 @@ def take_readings(session: Session, probes: Sequence[Probe], of: str | int) -> G
     weights, step, key = _whose(session, of)
     edited = of == "now" and bool(session.snapshots.changed_outside())
     passages = {group: tuple(passage.id for passage in members) for group, members in session.groups.items()}
-    twin = session.active_twin
-    twins = [each for each in session.twins if twin is not None and each.left_out == twin.left_out]  # the active one first
+    twin, twins = session.active_twin, session.fitting_twins
     readings: dict[str, Reading] = {}
     for done, probe in enumerate(probes):
         full_key = (type(probe), repr(probe), key, tuple(passages.items()), *map(id, twins))

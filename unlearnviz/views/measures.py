@@ -39,6 +39,7 @@ MEASURES = (
     Measure("memorisation-accuracy", "Memorisation accuracy"),
     Measure("extraction-likelihood", "Extraction likelihood"),
     Measure("membership-inference", "Membership inference"),
+    Measure("likelihood-ratio", "Membership by likelihood ratio"),
     Measure("exposure", "Exposure of the canaries"),
     Measure("truth-ratio", "Truth ratio"),
     Measure("rouge-l", "ROUGE-L of the answers"),
