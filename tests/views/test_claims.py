@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 
+import unlearnviz
 from tests.engine import worlds
 from unlearnviz.engine.corpus import Corpus
 from unlearnviz.engine.learning import Recipe
@@ -17,7 +19,7 @@ from unlearnviz.papers.claim import AGAINST, HOLDS, OPEN
 from unlearnviz.views.claim_figures import HEAD, MEANING, counted, intervals, rows, title, told
 from unlearnviz.views.panels.claims import Claims
 from unlearnviz.views.panels.steering import Steering
-from unlearnviz.views.trial_step import LEARN, NEVER_SEEN, PICK, TAKEN, TYPED, in_the_way, method_of
+from unlearnviz.views.trial_step import LEARN, NEVER_SEEN, PICK, PLAIN_SGD, TAKEN, TYPED, in_the_way, method_of
 
 RECIPE = Recipe(epochs=2, learning_rate=5e-3, batch_size=24)
 EXPERIMENT = Experiment("first_epoch", "unlearnviz first-epoch", "06-first-epoch.ipynb")
@@ -120,11 +122,23 @@ def test_what_is_done_to_the_end_is_not_offered_again_until_it_is_undone(shown, 
 def test_without_a_ledger_the_sentence_is_a_line_of_python_that_helps(shown, claimed):
     panel, state = shown(Claims)
     panel.fold.unfolded = True
-    assert (panel.way.text, panel.run.disabled) == (LEARN.format(texts=("Mara Okafor",), where="embedding"), True)
-    assert "session.learn(5, track=uv.Tracking(texts=('Mara Okafor',), where='embedding'))" in panel.way.text
-    learned(state)
+    assert (panel.way.text, panel.run.disabled) == (LEARN.format(how=5, texts=("Mara Okafor",), where="embedding"), True)
+    run_the_python_in(panel.way.text, state.session)
     state.open()
     assert not panel.run.disabled
+
+
+def run_the_python_in(sentence, session):
+    (line,) = re.findall(r"session\.learn\(.*?\)\)", sentence)
+    eval(line, {"session": session, "uv": unlearnviz})
+
+
+def test_a_step_that_counts_uses_asks_for_plain_sgd():
+    session, trial = worlds.session(), Trial("single-gradient", where="all", needs="schedule")
+    sentence = in_the_way(session, trial)
+    assert sentence == LEARN.format(how=PLAIN_SGD, texts=("Mara Okafor",), where="all")
+    run_the_python_in(sentence, session)
+    assert (session.ledger.recipe.optimizer, in_the_way(session, trial)) == ("SGD", "")
 
 
 def test_what_is_in_the_way_is_said():

@@ -51,8 +51,8 @@ def claims(folder: Path = FOLDER) -> tuple[Claim, ...]:
 
 
 def claims_table(folder: Path = FOLDER) -> list[str]:
-    """The lines of a Markdown table: paper, claim, whose sentence it is, what was found and its numbers."""
-    lines = ["| paper | claim | | found here |", "|---|---|---|---|"]
+    """The lines of a Markdown table: paper, claim, whose sentence it is, and what was found."""
+    lines = ["| paper | claim | whose sentence | found here |", "|---|---|---|---|"]
     return lines + [f"| {claim.paper} | {claim.sentence} | {claim.origin} | {claim.verdict} |" for claim in claims(folder)]
 
 

@@ -5,8 +5,8 @@ from unlearnviz.papers.claim import RECONSTRUCTION, STATED, Claim, Experiment, T
 PAPER = "Thudi et al. 2021"
 VERIFIED = Experiment("unrolling_sgd", "unlearnviz unrolling-sgd", "09-unrolling-sgd.ipynb")
 TAUGHT_SO = (
-    "This is about how a model is taught, so no step shows it: session.learn(recipe=uv.Recipe(optimizer='SGD', deviation_penalty=2.0), "
-    "track=[...]) teaches with the penalty, and deviation_penalty=0.0 without."
+    "This is about how a model is taught, so no step shows it: session.learn(recipe=uv.Recipe(epochs=3, optimizer='SGD', learning_rate=0.02, "
+    "deviation_penalty=2.0)) teaches with the penalty, and deviation_penalty=0.0 without."
 )
 
 THUDI = (

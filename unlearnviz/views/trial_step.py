@@ -21,9 +21,10 @@ NEVER_SEEN = (
 )
 TYPED = "You typed some of these texts: the model was never taught them, so nothing can have been recorded of them. Pick taught texts."
 LEARN = (
-    "This step works from what was recorded while the model learned, and nothing was. In a cell, session.learn(5, "
+    "This step works from what was recorded while the model learned, and nothing was. In a cell, session.learn({how}, "
     "track=uv.Tracking(texts={texts!r}, where={where!r})) teaches the model again and records it; then run dashboard.refresh()."
 )
+PLAIN_SGD = "recipe=uv.Recipe(epochs=5, optimizer='SGD', learning_rate=0.05)"  # a step that counts uses is derived for nothing else
 TAKEN = "This step was taken already, on the way here (step {step}); Undo it, and Run takes it again."
 
 
@@ -43,7 +44,8 @@ def in_the_way(session: Session, trial: Trial) -> str:
         if trial.needs and any(passage.extra.get("typed") for passage in session.forget):
             return TYPED
         if trial.needs and session.ledger is None:
-            return LEARN.format(texts=tuple(dict.fromkeys(p.subject or p.id for p in session.forget)), where=trial.where)
+            texts = tuple(dict.fromkeys(passage.subject or passage.id for passage in session.forget))
+            return LEARN.format(how=PLAIN_SGD if trial.needs == "schedule" else "5", texts=texts, where=trial.where)
         if trial.needs and session.ledger is not None:
             _recorded(session, session.ledger, trial, names)
     except UnlearnvizError as error:
