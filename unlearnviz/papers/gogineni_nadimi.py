@@ -10,7 +10,7 @@ GOGINENI_NADIMI = (
     Claim(
         id="partial-amnesiac-keeps-quality",
         paper=PAPER,
-        sentence="Partial amnesiac unlearning keeps the quality of the model better than amnesiac unlearning.",
+        sentence="Partial amnesiac unlearning keeps the quality of the model.",
         kind=STATED,
         experiment=PARTIAL,
         flips=f"{SHARE} that is taken back, and whether both are taken back as recorded or as far as the retrained model",

@@ -84,7 +84,7 @@ ZAGARDO = (
     Claim(
         id="texts-come-back",
         paper=PAPER,
-        sentence="Ascent that is badly calibrated can end where the model knows the texts again.",
+        sentence="Ascent that is badly calibrated can end where the model still knows the texts, or knows them again.",
         kind=STATED,
         experiment=STORED,
         line_means="as surprising as to the twin",

@@ -17,7 +17,8 @@ CAPTION = "What four papers say, and what was found here"
 HEAD = ("claim", "paper", "whose sentence", "measured here (mean and 95 % interval)", "found", "the setting that may flip it")
 MEANING = (
     "Measured on small models, over several seeds, by rules that were fixed before: a claim holds where the interval lies wholly on its side of "
-    "the line, under every setting that was tried. “Not here” does not say that it is wrong elsewhere."
+    "the line, under every setting that was tried. Where a paper's text does not tell how it trained, unlearned or measured, that is our "
+    "reconstruction. “Not here” does not say that it is wrong elsewhere."
 )
 NONE = "–"
 STYLES = {HOLDS: ("#0072B2", "circle"), AGAINST: ("#D55E00", "x"), OPEN: ("#5A5A5A", "diamond-open")}
