@@ -179,8 +179,8 @@ def test_update_size_against_the_weights_themselves():
         assert row["start_to_twin"] == pytest.approx(apart(start, twin, names), rel=1e-6)
         moved, way = (torch.cat([(side[name].double() - start[name].double()).flatten() for name in names]) for side in (now, twin))
         if row["group"] in ("embedding", "block 0", "all"):
-            assert row["towards_twin"] == pytest.approx(float(torch.cosine_similarity(moved, way, dim=0)), abs=1e-9)
-            assert row["towards_twin"] != 0
+            assert row["towards_twin"] == pytest.approx(float(torch.cosine_similarity(moved, way, dim=0)), abs=1e-6)
+            assert abs(row["towards_twin"]) > 1e-4
         else:
             assert (row["towards_twin"], float(moved.abs().sum())) == (None, 0.0)
     assert reading.rows[-1]["group"] == "all"

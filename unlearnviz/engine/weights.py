@@ -71,17 +71,6 @@ class Weights(Mapping[str, torch.Tensor]):
             other._square_distances[stored] = square_norm(self[name], minus=other[name])
         return other._square_distances[stored]
 
-    def inner(self, other: Weights, origin: Weights, names: Iterable[str] | None = None) -> float:
-        """Inner product of (self - origin) and (other - origin) over `names` (all by default), accumulated in float64.
-
-        Tensors that one of the two shares with the origin cost nothing.
-        """
-        total = 0.0
-        for name in self.stored if names is None else names:
-            if name in other.stored and not self.shares(origin, name) and not other.shares(origin, name):
-                total += inner_product(self[name], other[name], minus=origin[name])
-        return total
-
     def norm(self, names: Iterable[str] | None = None) -> float:
         """L2 norm over `names` (all by default), accumulated in float64."""
         asked = list(self.stored if names is None else names)
@@ -119,16 +108,6 @@ def square_norm(tensor: torch.Tensor, *, minus: torch.Tensor | None = None) -> f
         if base is not None:
             piece = piece - _at_least_float32(base[start : start + _PIECE])
         total += _square_norm(piece)
-    return total
-
-
-def inner_product(one: torch.Tensor, other: torch.Tensor, *, minus: torch.Tensor) -> float:
-    """Inner product of (one - minus) and (other - minus), tensors of one shape, in float64; large ones go in pieces."""
-    flat = [each.detach().reshape(-1).to(one.device) for each in (one, other, minus)]
-    total = 0.0
-    for start in range(0, flat[0].numel(), _PIECE):
-        first, second, origin = (each[start : start + _PIECE].double() for each in flat)
-        total += float((first - origin) @ (second - origin))
     return total
 
 

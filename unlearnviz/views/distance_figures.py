@@ -30,7 +30,7 @@ def groups(picture: Picture) -> list[str]:
 def place(row: dict[str, Any]) -> tuple[float, float] | None:
     """Where a point lies that is `from_start` from (0, 0) and `to_twin` from (`start_to_twin`, 0): (along the way, aside of it, >= 0).
 
-    None without a twin. The cosine gives it more exactly than the three distances would, of which two are nearly the same.
+    None without a twin.
     """
     if row.get("start_to_twin") is None:
         return None

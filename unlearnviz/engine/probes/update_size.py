@@ -20,7 +20,8 @@ class UpdateSize(Probe):
     Rows: {"group" (of parameters), "step", "from_start", "to_twin" (None without a twin), "start_to_twin" (likewise: what doing
     nothing leaves), "towards_twin"}; the last row is the whole model, "all". "towards_twin" is the cosine between what was moved
     since the start and the way from the start to the twin: 1 = straight towards it, 0 = at right angles, -1 = straight away;
-    None without a twin and where nothing moved. The headline is the whole model's distance from the start.
+    None without a twin and where nothing moved. It follows from the three distances, which are right to 1e-8, and so is right to
+    1e-8 x (way to the twin / what was moved). The headline is the whole model's distance from the start.
     """
 
     unit = "L2 norm of the difference"
@@ -29,9 +30,7 @@ class UpdateSize(Probe):
     def measure(self, model: LanguageModel, corpus: Corpus, view: View) -> Reading:  # noqa: ARG002
         """One row per parameter group and one for the whole model."""
         rows: list[dict[str, Any]] = []
-        along: list[float] = []
         for group, names in model.layout.groups.items():
-            along.append(view.weights.inner(view.twin, view.start, names) if view.twin is not None else 0.0)
             rows.append(
                 {
                     "group": group,
@@ -45,10 +44,13 @@ class UpdateSize(Probe):
         for column in ("step", "from_start", "to_twin", "start_to_twin"):
             whole[column] = None if rows[0][column] is None else math.sqrt(sum(row[column] ** 2 for row in rows))
         rows.append(whole)
-        for row, inner in zip(rows, (*along, math.fsum(along)), strict=True):
-            row["towards_twin"] = _cosine(inner, row["from_start"], row["start_to_twin"])
+        for row in rows:
+            row["towards_twin"] = _cosine(row["from_start"], row["start_to_twin"], row["to_twin"])
         return self.reading(whole["from_start"], rows)
 
 
-def _cosine(inner: float, one: float, other: float | None) -> float | None:
-    return max(-1.0, min(1.0, inner / (one * other))) if one and other else None
+def _cosine(moved: float, way: float | None, left: float | None) -> float | None:
+    """Of the angle at the start, in the triangle of these three sides."""
+    if not moved or not way or left is None:
+        return None
+    return max(-1.0, min(1.0, (moved**2 + (way - left) * (way + left)) / (2 * moved * way)))
