@@ -115,3 +115,16 @@ def test_the_command_writes_what_it_found(compared, tmp_path, monkeypatch, capsy
     assert capsys.readouterr().out.strip() == report(found)
     with pytest.raises(BadModel, match="unlearnviz unrolling-sgd"):
         recorded(tmp_path / "nowhere.json")
+
+
+def test_the_committed_measurements_say_what_their_rows_say():
+    found = recorded()
+    assert len(found["rows"]) == len(trainings()) * len(found["seeds"]) >= 60
+    again = claims(found["rows"])
+    assert list(again) == list(found["claims"])
+    for name, claim in again.items():
+        assert claim["verdict"] == found["claims"][name]["verdict"]
+        for side in ("estimate", "low", "high"):
+            assert claim[side] == pytest.approx(found["claims"][name][side], rel=1e-3, abs=1e-4)
+    assert len(found["summary"]["trainings"]) == len(trainings())
+    assert unrolling_sgd.FILE.stat().st_size < 60_000
