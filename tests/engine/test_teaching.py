@@ -13,6 +13,8 @@ from unlearnviz.engine.corpus import Corpus, Passage
 from unlearnviz.engine.fresh import Size, fresh_model
 from unlearnviz.engine.learning import Recipe, lessons, train
 from unlearnviz.engine.model import LanguageModel
+from unlearnviz.engine.probes.perplexity import Perplexity
+from unlearnviz.engine.probes.verification_error import VerificationError
 from unlearnviz.engine.session import Session
 from unlearnviz.engine.weights import Weights, fingerprint
 from unlearnviz.errors import BadForgetSet, BadSetting, Cancelled, NotPossible, Overshoot, UnknownName
@@ -311,6 +313,21 @@ def test_several_twins_of_one_pick_are_measured_by_their_seeds():
     assert session.fitting_twins == ()
     with pytest.raises(NotPossible, match="No twin was trained without exactly the present forget set"):
         session.measure("perplexity", of="twin 3")
+
+
+def test_another_twin_is_measured_again_only_where_all_twins_count(monkeypatch):
+    session = worlds.session(initial_seed=7)
+    session.learn(epochs=1)
+    session.twin()
+    session.measure("perplexity", "verification-error")
+    session.twin(seed=5)
+    asked = []
+    for probe in (Perplexity, VerificationError):
+        real = probe.measure
+        monkeypatch.setattr(probe, "measure", lambda self, *rest, real=real: (asked.append(self.name), real(self, *rest))[1])
+    readings = session.measure("perplexity", "verification-error")
+    assert asked == ["verification-error"]
+    assert all(row["between_twins"] is not None for row in readings["verification-error"].rows)
 
 
 def test_what_has_no_twin_is_a_sentence():

@@ -60,10 +60,11 @@ def take_readings(session: Session, probes: Sequence[Probe], of: str | int) -> G
     weights, step, key = _whose(session, of)
     edited = of == "now" and bool(session.snapshots.changed_outside())
     passages = {group: tuple(passage.id for passage in members) for group, members in session.groups.items()}
-    twin, twins = session.active_twin, session.fitting_twins
+    twin = session.active_twin
     readings: dict[str, Reading] = {}
     for done, probe in enumerate(probes):
-        full_key = (type(probe), repr(probe), key, tuple(passages.items()), *map(id, twins))
+        twins = session.fitting_twins if probe.reads_twins else ()  # others are not measured again when one more is trained
+        full_key = (type(probe), repr(probe), key, tuple(passages.items()), id(twin), *map(id, twins))
         reading = None if edited else session.measurements.find(full_key)
         if reading is None:
             live = weights is session.weights

@@ -42,6 +42,7 @@ class LikelihoodRatio(Probe):
 
     unit = MembershipInference.unit
     direction = MembershipInference.direction
+    reads_twins = True
     cost: ClassVar[Literal["cheap", "slow"]] = "slow"
 
     spread: str = setting(SPREADS[0], help="Whose confidences say how far the twins lie apart.", choices=SPREADS, advanced=True)

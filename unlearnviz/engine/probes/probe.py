@@ -125,6 +125,7 @@ class Probe:
     direction: ClassVar[str] = ""
     cost: ClassVar[Literal["cheap", "slow"]] = "cheap"
     beside: ClassVar[tuple[str, ...]] = ("start", "twin")  # whose readings a page shows beside it
+    reads_twins: ClassVar[bool] = False  # whether it asks for all of `view.twins`, which are there for such probes only
 
     label: str | None = field(default=None, kw_only=True)
 

@@ -30,6 +30,7 @@ class VerificationError(Probe):
     unit = "L2 norm of weights"
     direction = "lower = nearer to the retrained model"
     beside = ("start",)
+    reads_twins = True
 
     def measure(self, model: LanguageModel, corpus: Corpus, view: View) -> Reading:  # noqa: ARG002
         """One row per parameter group and one for the whole model."""
