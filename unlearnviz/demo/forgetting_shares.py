@@ -37,7 +37,7 @@ Tell = Callable[[str], None]
 
 
 def ways() -> dict[str, Method]:
-    """Nabla-tau with nothing set, and what it is compared with: ascent until tau, and fine-tuning on the texts to keep alone."""
+    """Nabla-tau with nothing set, and what it is compared with: ascent until the tau of the start, and fine-tuning on the texts to keep alone."""
     tuning = FineTune(updates=50, optimizer="AdamW", learning_rate=RATE)
     return {"nabla-tau": NablaTau(), "gradient ascent": GradientAscent(update_norm=0.25), "fine-tune only": tuning}
 
@@ -94,10 +94,13 @@ def forgotten(session: Session, tried: Mapping[str, Method]) -> dict[str, Any]:
 
 
 def until_tau(session: Session, method: Method) -> int:
-    """Step until the forget texts surprise the model as much as all that it never saw do; the number of steps."""
+    """Step until the forget texts surprise the model as much as those that it never saw did at first; the number of steps.
+
+    Ascent takes every text along with it, so it would never arrive at a tau that is measured anew.
+    """
+    tau = perplexity_rows(session.model, {"never seen": session.corpus.holdout})[0]["nll"]
     for step in range(MOST):
-        rows = perplexity_rows(session.model, {"forget": session.forget, "never seen": session.corpus.holdout})
-        if rows[0]["nll"] >= rows[1]["nll"]:
+        if perplexity_rows(session.model, {"forget": session.forget})[0]["nll"] >= tau:
             return step
         try:
             session.step(method, "all")
