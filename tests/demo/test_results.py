@@ -1,5 +1,7 @@
 """Results: written with six digits, read again, and missed in a sentence."""
 
+import math
+
 import pytest
 
 from unlearnviz.demo import results
@@ -24,3 +26,13 @@ def test_an_interval_is_that_of_a_table_of_student_s_t():
     assert found["high"] - 3 == pytest.approx(2.776445 * 2.5**0.5 / 5**0.5, rel=1e-6)  # 2.776 stands in every table for 4 degrees
     assert 3 - found["low"] == pytest.approx(found["high"] - 3)
     assert results.interval([7.0]) == {"mean": 7.0, "low": None, "high": None, "seeds": 1}
+
+
+def test_ratios_and_growths_have_the_intervals_of_their_logarithms():
+    found, logs = results.ratio([0.5, 1.0, 4.0]), results.interval([math.log(0.5), 0.0, math.log(4.0)])
+    assert [math.log(found[name]) for name in ("mean", "low", "high")] == pytest.approx([logs[name] for name in ("mean", "low", "high")])
+    assert found["seeds"] == 3
+    assert found["mean"] == pytest.approx(2 ** (1 / 3))
+    grown = results.growth([-50.0, 0.0, 300.0])
+    assert [grown[name] for name in ("mean", "low", "high")] == pytest.approx([100 * (found[name] - 1) for name in ("mean", "low", "high")])
+    assert results.growth([10.0]) == {"mean": pytest.approx(10.0), "low": None, "high": None, "seeds": 1}

@@ -43,6 +43,7 @@ LENGTH = 0.25  # L2 norm of an update, for all methods whose updates are rescale
 FILE = FOLDER / "every_method.json"
 NOTHING, RETRAINED = "do nothing", "retrained, other order"
 MEASURED = ("forget", "rise", "others recall", "forget recall", "error", "ratio", "steps", "seconds")
+MEANS: dict[str, Callable[[Sequence[float]], dict[str, Any]]] = {"forget": results.ratio, "ratio": results.ratio, "rise": results.growth}
 Tell = Callable[[str], None]
 
 
@@ -170,20 +171,11 @@ def summary(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         line: dict[str, Any] = {"way": way, "reached": sum(row["forget"] >= row["target"] * (1 - 1e-9) for row in mine)}
         for name in MEASURED:
             values = [row[name] for row in mine if row[name] is not None]
-            line[name] = _MEANS.get(name, results.interval)(values) if values else None
+            line[name] = MEANS.get(name, results.interval)(values) if values else None
         said = verdict([line["ratio"]], "below", 1.0)
         line["side"] = {REPRODUCED: "nearer", NOT_HERE: "farther"}.get(said, "undecided")
         lines.append(line)
     return lines
-
-
-def _grown(values: Sequence[float]) -> dict[str, Any]:
-    """An interval of growths in %, from that of their factors."""
-    found = results.ratio([1 + value / 100 for value in values])
-    return {name: value if value is None or name == "seeds" else 100 * (value - 1) for name, value in found.items()}
-
-
-_MEANS: dict[str, Callable[[Sequence[float]], dict[str, Any]]] = {"forget": results.ratio, "ratio": results.ratio, "rise": _grown}
 
 
 def table(found: dict[str, Any]) -> str:

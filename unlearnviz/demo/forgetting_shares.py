@@ -160,8 +160,8 @@ def summary(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             line: dict[str, Any] = {"share": share, "way": way, "texts": [row["texts"] for row in tried]}
             line["close"] = sum(abs(off(row, way)) <= CLOSE for row in tried)
             line["off"] = results.interval([off(row, way) for row in tried])
-            line["rise"] = results.interval([rise(row, way) for row in tried])
-            line["twin rise"] = results.interval([100 * math.expm1(row["twin"]["others"] - row["start"]["others"]) for row in tried])
+            line["rise"] = results.growth([rise(row, way) for row in tried])
+            line["twin rise"] = results.growth([100 * math.expm1(row["twin"]["others"] - row["start"]["others"]) for row in tried])
             line["gap"] = results.interval([row["twin"]["forget"] - row["twin"]["never seen"] for row in tried])
             for name in ("forget recall", "others recall", "seconds"):
                 line[name] = results.interval([row["ways"][way][name] for row in tried])

@@ -52,3 +52,9 @@ def ratio(values: Sequence[float]) -> dict[str, float | int | None]:
     """Geometric mean of some positive ratios, one a seed, and its interval: `interval` of their logarithms, so 1 is "the same"."""
     found = interval([math.log(value) for value in values])
     return {name: value if value is None or name == "seeds" else math.exp(value) for name, value in found.items()}
+
+
+def growth(values: Sequence[float]) -> dict[str, float | int | None]:
+    """The same of growths in percent, above -100: what their factors give, as a growth; 0 is "the same"."""
+    found = ratio([1 + value / 100 for value in values])
+    return {name: value if value is None or name == "seeds" else 100 * (value - 1) for name, value in found.items()}
