@@ -13,7 +13,9 @@ import torch
 from torch.func import functional_call
 
 from tests.engine import families, worlds
+from tests.engine import test_laws as laws
 from unlearnviz.engine.methods.gradient_ascent import GradientAscent
+from unlearnviz.engine.methods.ledger_method import LedgerMethod
 from unlearnviz.engine.methods.method import GradientMethod, Method
 from unlearnviz.engine.methods.method import registry as methods
 from unlearnviz.engine.model import LanguageModel
@@ -35,7 +37,7 @@ from unlearnviz.errors import (
 )
 
 METHODS = [cls for cls in methods.classes() if cls.__module__.startswith("unlearnviz.")]
-OF_TWO_UPDATES = {"FuzzyUnlearning": {"batch_size": 2, "threshold": 100}, "IterativeUnlearning": {"rounds": 2}}
+OF_TWO_UPDATES = {"FuzzyUnlearning": {"batch_size": 2, "threshold": 100}, "IterativeUnlearning": {"rounds": 2}, "NablaTau": {"passes": 2}}
 EVERY_METHOD = pytest.mark.parametrize("cls", METHODS, ids=lambda cls: cls.__name__)
 SHAPES = [(shape, tied) for shape in ("GPT-2", "Llama", "GPT-NeoX", "OPT") for tied in (True, False)]
 EVERY_SHAPE = pytest.mark.parametrize(
@@ -137,15 +139,24 @@ def test_what_is_measured_afterwards_is_the_change_of_the_log_of_the_perplexity(
 
 
 def of_two_updates(cls):
+    if issubclass(cls, LedgerMethod):  # it has as many as were recorded, or takes one at a time
+        return next(iter(laws.ways(cls).values()))
     return {"updates": 2} if issubclass(cls, GradientMethod) else OF_TWO_UPDATES[cls.__name__]
 
 
-@EVERY_METHOD
-@pytest.mark.parametrize("way", [{}, {"optimizer": "AdamW", "learning_rate": 0.01}], ids=["default", "AdamW"])
+def ways(cls):
+    if issubclass(cls, LedgerMethod):
+        return {"recorded": of_two_updates(cls)}
+    return {"default": OF_TWO_UPDATES.get(cls.__name__, {}), "AdamW": {"optimizer": "AdamW", "learning_rate": 0.01, **of_two_updates(cls)}}
+
+
+@pytest.mark.parametrize(
+    "cls, settings", [pytest.param(cls, way, id=f"{cls.__name__}, {name}") for cls in METHODS for name, way in ways(cls).items()]
+)
 @pytest.mark.parametrize("where", ["embedding", "embedding.input", "all"])
-def test_a_preview_changes_nothing_and_the_step_after_it_is_the_same(cls, way, where):
-    settings = way and way | of_two_updates(cls)
-    session, other = worlds.session(dropout=0.1), worlds.session(dropout=0.1)
+def test_a_preview_changes_nothing_and_the_step_after_it_is_the_same(cls, settings, where):
+    session, other = (laws.opened(cls, dropout=0.1) for _ in range(2))
+    where = laws.place(cls, settings, where)
     for each in (session, other):
         each.step(cls(**settings), where)
         each.model.module.train()
@@ -172,21 +183,22 @@ def test_a_preview_changes_nothing_and_the_step_after_it_is_the_same(cls, way, w
 
 @EVERY_METHOD
 def test_a_preview_that_is_stopped_closed_or_broken_changes_nothing(cls):
-    session = worlds.session(dropout=0.1)
+    session = laws.opened(cls, dropout=0.1)
     session.step()
     session.model.module.train()
     before = worlds.state(session)
     method = cls(**of_two_updates(cls))
     whole = len(list(session.previewing(method, "embedding, block 0")))
     assert whole == 2 + 3 or cls.run is not GradientMethod.run  # two updates, and the groups that have texts
-    for done in range(1, whole + 1):
+    points = sorted({*range(1, whole, max(1, whole // 8)), whole - 1, whole})  # all of a few, some of the hundreds that a ledger is read in
+    for done in points:
         worlds.one_at_a_time(session.previewing(method, "embedding, block 0"), done).close()
         assert worlds.state(session) == before
         work = worlds.one_at_a_time(session.previewing(method, "embedding, block 0"), done)
         with pytest.raises(ZeroDivisionError):
             work.throw(ZeroDivisionError)
         assert worlds.state(session) == before
-    for done in range(1, whole):
+    for done in points[:-1]:
         work = worlds.one_at_a_time(session.previewing(method, "embedding, block 0"), done)
         assert session.turn.what == f"a preview of {cls.name}"
         session.cancel()
