@@ -11,7 +11,7 @@ from unlearnviz.errors import UnlearnvizError
 
 EXPERIMENTS = {  # command -> module of unlearnviz.demo, and what it does; the module has compare(tell), report(found) and FILE
     "first-epoch": ("first_epoch", "climb along stored gradients, by epochs and parts of the model, with 5 seeds (a quarter of an hour on 2 cores)"),
-    "partial-amnesiac": ("partial_amnesiac", "take back a share of every recorded update, with 5 seeds (ten minutes on 2 cores)"),
+    "partial-amnesiac": ("partial_amnesiac", "take back a share of every recorded update, with 5 seeds (a quarter of an hour on 2 cores)"),
     "nabla-tau": ("forgetting_shares", "forget 1, 10 and 30 %% of the shipped people by nabla-tau, beside 15 retrained models (an hour on 2 cores)"),
     "unrolling-sgd": ("unrolling_sgd", "verify single-gradient unlearning and its proxy on 60 short trainings (a quarter of an hour on 2 cores)"),
     "every-method": ("every_method", "forget one person of the ledger world by every method, with 5 seeds (a quarter of an hour on 2 cores)"),

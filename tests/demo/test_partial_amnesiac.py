@@ -9,9 +9,12 @@ from unlearnviz import cli
 from unlearnviz.demo import partial_amnesiac
 from unlearnviz.demo.equal_forgetting import EqualForgetting, change
 from unlearnviz.demo.partial_amnesiac import (
+    ASKED,
     NEAR,
     PARTIAL,
     REPAIR,
+    TENTH,
+    WHOLE,
     claims,
     compare,
     recorded,
@@ -36,10 +39,10 @@ def session():
 @pytest.fixture(scope="module")
 def found(session):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(partial_amnesiac, "TAKEN", ((1.0, "magnitude"), (0.5, "magnitude"), (0.1, "magnitude"), (0.01, "magnitude")))
+        patch.setattr(partial_amnesiac, "ASKED", {"AdamW": (WHOLE, (0.5, "magnitude"), TENTH)})
         patch.setattr(partial_amnesiac, "REPAIRS", 5)
         patch.setattr(partial_amnesiac, "PARTIAL", {words: type(each)(keep=each.keep, update_norm=2.0) for words, each in PARTIAL.items()})
-        found = compare(lambda _line: None, (7,), lambda _seed: session)
+        found = compare(lambda _line: None, (7,), lambda _seed, _optimizer: session)
         return found, report(found)
 
 
@@ -47,10 +50,10 @@ def test_rows_are_what_the_method_does(session, found):
     ground, (run,) = EqualForgetting(session), found[0]["runs"]
     assert session.head == 0
     whole = change(session, Amnesiac(), "all")
-    assert taken(run, 1.0)["norm"] == pytest.approx(total_norm(whole), rel=1e-5)
-    assert taken(run, 1.0)["retain"] == pytest.approx(ground.loss(ground.along(whole, 1.0), ground.others), rel=1e-5)
+    assert taken(run, WHOLE)["norm"] == pytest.approx(total_norm(whole), rel=1e-5)
+    assert taken(run, WHOLE)["retain"] == pytest.approx(ground.loss(ground.along(whole, 1.0), ground.others), rel=1e-5)
     tenth = change(session, PartialAmnesiac(keep=0.1), "all")
-    assert taken(run, 0.1)["forget"] == pytest.approx(ground.forget_loss(ground.along(tenth, 1.0)), rel=1e-5)
+    assert taken(run, TENTH)["forget"] == pytest.approx(ground.forget_loss(ground.along(tenth, 1.0)), rel=1e-5)
     norms = [row["norm"] for row in run["taken back"] if row["pruning"] == "magnitude"]
     assert norms == sorted(norms, reverse=True)
     storage = [row["storage"] for row in run["taken back"] if row["pruning"] == "magnitude"]
@@ -84,7 +87,7 @@ def test_updates_end_where_the_forget_loss_is_the_twins(session, monkeypatch):
     assert updated(ground, LabelFlipping(update_norm=1e-3)) == {"updates": None}
 
 
-def run_of(*, whole: float, tenth: float, repairs: int, forget: float, naive: float, storage: float = 0.13) -> dict:
+def run_of(*, whole: float, tenth: float, repairs: int, forget: float, naive: float, storage: float = 0.13, optimizer: str = "SGD") -> dict:
     """A made-up run: what taking back everything and a tenth costs the others, and what naive and partial updates do."""
 
     def row(keep: float, retain: float, updates: int) -> dict:
@@ -93,8 +96,8 @@ def run_of(*, whole: float, tenth: float, repairs: int, forget: float, naive: fl
         return {"keep": keep, "pruning": "magnitude", **told, "after repair": {"forget": forget + 0.1, "retain": 0.1}}
 
     updates = {words: {"updates": 3, "retain": naive if words.endswith(" 1") else 0.3} for words in PARTIAL}
-    rows = [row(1.0, whole, 9), row(0.1, tenth, repairs), row(0.5, 0.2, 3), row(0.01, 0.1, 0)]
-    return {"start": {"retain": 0.1}, "twin": {"forget": 2.0}, "taken back": rows, "updates": updates}
+    rows = [row(1.0, whole, 9), row(0.1, tenth, repairs)]
+    return {"optimizer": optimizer, "start": {"retain": 0.1}, "twin": {"forget": 2.0}, "taken back": rows, "updates": updates}
 
 
 def test_verdicts_follow_the_numbers():
@@ -104,8 +107,11 @@ def test_verdicts_follow_the_numbers():
     bad = claims([run_of(whole=0.1, tenth=0.2 + w, repairs=8, forget=1.5 - w, naive=0.2 - w / 9, storage=0.5) for w in wobble])
     assert {each["verdict"] for each in bad.values()} == {NOT_HERE}
     assert bad["partial-amnesiac-needs-no-repair"]["estimate"] == 8
-    half = claims([run_of(whole=0.5 + w, tenth=0.2, repairs=0, forget=1.95, naive=0.5) for w in wobble])
-    assert half["partial-amnesiac-still-unlearns"]["verdict"] == DEPENDS  # only after the repair
+    other = [run_of(whole=0.1, tenth=0.2 + w, repairs=8, forget=1.5 - w, naive=0.5 + w, optimizer="AdamW") for w in wobble]
+    mixed = claims([*(run_of(whole=0.5 + w, tenth=0.2, repairs=0, forget=2.5 + w, naive=0.5 + w) for w in wobble), *other])
+    asked = ("partial-amnesiac-keeps-quality", "partial-amnesiac-needs-no-repair", "partial-amnesiac-still-unlearns")
+    assert {mixed[name]["verdict"] for name in asked} == {DEPENDS}
+    assert mixed["partial-amnesiac-still-unlearns"]["because"].startswith("forget loss minus the twin's, a tenth: SGD 1.5 (")
 
 
 def test_the_command_writes_what_it_found(found, tmp_path, monkeypatch, capsys):
@@ -120,10 +126,10 @@ def test_the_command_writes_what_it_found(found, tmp_path, monkeypatch, capsys):
 
 def test_the_committed_results_are_whole_and_their_claims_are_computed_from_their_runs():
     found = recorded()
-    assert found["seeds"] == [run["seed"] for run in found["runs"]] == list(partial_amnesiac.SEEDS)
+    assert [(run["seed"], run["optimizer"]) for run in found["runs"]] == [(seed, each) for seed in partial_amnesiac.SEEDS for each in ASKED]
     for run in found["runs"]:
-        assert [(row["keep"], row["pruning"]) for row in run["taken back"]] == list(partial_amnesiac.TAKEN)
-        assert set(run["updates"]) == set(PARTIAL)
+        assert [(row["keep"], row["pruning"]) for row in run["taken back"]] == list(ASKED[run["optimizer"]])
+        assert set(run["updates"]) == (set(PARTIAL) if run["optimizer"] == "AdamW" else set())
     again = claims(found["runs"])
     assert {name: each["verdict"] for name, each in found["claims"].items()} == {name: each["verdict"] for name, each in again.items()}
     for name, each in again.items():
