@@ -14,6 +14,8 @@ LESSONS = [
     "03-where-does-it-live.ipynb",
     "04-who-keeps-it-there.ipynb",
     "05-fuzzy-or-iterative.ipynb",
+    "08-nabla-tau.ipynb",
+    "09-unrolling-sgd.ipynb",
 ]
 FOLDER = ROOT / "notebooks"
 

@@ -6,10 +6,11 @@ import math
 
 import pytest
 
+from tests.clean_environment import ROOT
 from tests.demo.taught import taught_session
 from unlearnviz import cli
 from unlearnviz.demo import every_method
-from unlearnviz.demo.every_method import NOTHING, RETRAINED, Way, compare, recorded, report, summary, ways
+from unlearnviz.demo.every_method import NOTHING, RETRAINED, Way, compare, recorded, report, summary, table, ways
 from unlearnviz.engine.methods.amnesiac import Amnesiac
 from unlearnviz.engine.methods.fine_tune import FineTune
 from unlearnviz.engine.methods.gradient_ascent import GradientAscent
@@ -94,3 +95,13 @@ def test_the_command_writes_what_it_found(compared, tmp_path, monkeypatch, capsy
     assert capsys.readouterr().out.strip() == report(found)
     with pytest.raises(BadModel, match="unlearnviz every-method"):
         recorded(tmp_path / "nowhere.json")
+
+
+def test_the_table_of_the_readme_is_the_committed_one():
+    found = recorded()
+    assert found["settings"] == {name: {"method": way.method.name, "where": way.where, **way.method.settings} for name, way in ways().items()}
+    assert len(found["rows"]) == len(found["seeds"]) * (len(ways()) + 2)
+    assert len(found["seeds"]) >= 5
+    assert [line["way"] for line in summary(found["rows"])] == [line["way"] for line in found["summary"]]
+    assert table(found) in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert every_method.FILE.stat().st_size < 60_000

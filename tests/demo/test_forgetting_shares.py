@@ -20,6 +20,7 @@ from unlearnviz.demo.forgetting_shares import (
     recorded,
     report,
     summary,
+    ways,
 )
 from unlearnviz.demo.world import world
 from unlearnviz.engine.methods.fine_tune import FineTune
@@ -154,3 +155,13 @@ def test_the_command_writes_what_it_found(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out.strip() == report(found)
     with pytest.raises(BadModel, match="unlearnviz nabla-tau"):
         recorded(tmp_path / "nowhere.json")
+
+
+def test_the_committed_comparison_is_of_the_shipped_world():
+    found, corpus = recorded(), world(shipped.facts()["seed"])
+    assert found["corpus"] == corpus.digest()
+    assert found["settings"] == {way: {"method": method.name, **method.settings} for way, method in ways().items()}
+    assert {row["share"] for row in found["rows"]} == {0.01, 0.1, 0.3}
+    again = claims(found["rows"])
+    assert {name: each["verdict"] for name, each in again.items()} == {name: each["verdict"] for name, each in found["claims"].items()}
+    assert forgetting_shares.FILE.stat().st_size < 60_000

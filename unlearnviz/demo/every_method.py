@@ -185,7 +185,8 @@ def table(found: dict[str, Any]) -> str:
         "|---|---|---|---|---|",
     ]
     for line in found["summary"]:
-        grown = f"{line['rise']['mean']:+,.0f} %" if abs(line["rise"]["mean"]) >= 10 else f"{line['rise']['mean']:+.1f} %"
+        digits = 0 if abs(line["rise"]["mean"]) >= 10 else 1
+        grown = f"{round(line['rise']['mean'], digits) + 0.0:+,.{digits}f} %"  # no -0.0
         low, high = line["ratio"]["low"], line["ratio"]["high"]
         far = f"{line['ratio']['mean']:.2f}" + ("" if low is None else f" ({low:.2f} to {high:.2f})")
         lines.append(f"| {line['way']} | {line['forget']['mean']:,.3g} | {grown} | {line['others recall']['mean']:.0f} % | {far} |")
