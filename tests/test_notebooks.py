@@ -14,6 +14,8 @@ LESSONS = [
     "03-where-does-it-live.ipynb",
     "04-who-keeps-it-there.ipynb",
     "05-fuzzy-or-iterative.ipynb",
+    "06-first-epoch.ipynb",
+    "07-partial-amnesiac.ipynb",
     "08-nabla-tau.ipynb",
     "09-unrolling-sgd.ipynb",
 ]
