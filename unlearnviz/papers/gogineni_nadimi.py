@@ -4,6 +4,7 @@ from unlearnviz.papers.claim import RECONSTRUCTION, STATED, Claim, Experiment, T
 
 PAPER = "Gogineni & Nadimi 2024"
 PARTIAL = Experiment("partial_amnesiac", "unlearnviz partial-amnesiac", "07-partial-amnesiac.ipynb")
+TRAINED = "the optimizer of the training (AdamW or SGD)"
 SHARE = "keep (rho): the share of each layer"
 
 GOGINENI_NADIMI = (
@@ -13,7 +14,7 @@ GOGINENI_NADIMI = (
         sentence="Partial amnesiac unlearning keeps the quality of the model.",
         kind=STATED,
         experiment=PARTIAL,
-        flips=f"{SHARE} that is taken back, and whether both are taken back as recorded or as far as the retrained model",
+        flips=f"{TRAINED}, {SHARE} that is taken back, and whether both are taken back as recorded or as far as the retrained model",
         trial=Trial("partial-amnesiac", where="all", needs="deltas", look="Then Undo and step by amnesiac: what did each do to the rest?"),
     ),
     Claim(
@@ -24,7 +25,7 @@ GOGINENI_NADIMI = (
         experiment=PARTIAL,
         line=1.0,
         line_means="one update of fine-tuning",
-        flips=f"{SHARE} that is taken back",
+        flips=f"{TRAINED}, and {SHARE} that is taken back",
         trial=Trial("partial-amnesiac", where="all", needs="deltas", look="Did the perplexity of the retain texts grow? fine-tune repairs it."),
     ),
     Claim(
@@ -35,7 +36,7 @@ GOGINENI_NADIMI = (
         experiment=PARTIAL,
         claimed="above",
         line_means="as surprising as to the retrained model",
-        flips=f"{SHARE} that is taken back, and whether a repair follows",
+        flips=f"{TRAINED}, {SHARE} that is taken back, and whether a repair follows",
         trial=Trial("partial-amnesiac", where="all", needs="deltas", look="Compare the forget perplexity with that of the twin."),
     ),
     Claim(
