@@ -119,15 +119,17 @@ def test_a_repair_in_between_does_not_make_it_take_anything_back_twice(again):
     assert session.fingerprint() == before
 
 
-def test_a_selection_of_which_a_part_was_taken_back_is_refused():
+@pytest.mark.parametrize("first", ["embedding", "block 0"])
+def test_what_was_taken_back_of_a_part_is_not_taken_back_again_of_the_whole(first):
     session = learned(pick="mara-okafor-0")
-    session.step(Amnesiac(), "embedding")
-    with pytest.raises(NotPossible, match="Choose 'embedding' again, or parameters apart from it"):
-        session.step(Amnesiac(), "all")
-    session.step(Amnesiac(), "block 0")
-    session.undo()
-    session.undo()
-    session.step(Amnesiac(), "all")
+    session.step(Amnesiac(), first)
+    record = session.step(Amnesiac(), "all")
+    assert record.trajectory[0]["updates"] == len(used(session, "mara-okafor-0"))
+    at_once = learned(pick="mara-okafor-0")
+    at_once.step(Amnesiac(), "all")
+    assert farthest(weights(session), weights(at_once)) == 0
+    with pytest.raises(NotPossible, match="are taken back on this path"):
+        session.step(Amnesiac(), "block 1")
 
 
 def test_chosen_epochs_only():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -47,21 +47,24 @@ class Amnesiac(LedgerMethod):
         ids = [passage.id for passage in work.forget]
         epochs = self.ledger(work).chosen_epochs(self.epochs)
         ledger = self.deltas(work, ids, epochs)
-        earlier = _earlier(work)
-        removed = {index for record in earlier for row in record.trajectory for index in row.get("removed", ())}
-        left = [step for step in reversed(ledger.touching(ids, epochs)) if step.index not in removed]
+        touched = _touched(work)
+        removed = {name: {k for record in touched[name] for row in record.trajectory for k in row.get("removed", ())} for name in touched}
+        # newest first; what was taken back of one parameter may be left of another
+        left = [step for step in reversed(ledger.touching(ids, epochs)) if any(step.index not in each for each in removed.values())]
         if not left:
             raise NotPossible(
                 f"A further step of {self.name} was asked for, but all recorded updates that used these texts are taken back on this path. "
                 "Pick other texts, undo a step, or go on with another method."
             )
         chosen = left[: self.updates]
-        only_this = bool(earlier) and all(row.get("from the end") for record in earlier for row in record.trajectory or ({},))
-        from_the_end = self.whole(ledger) and (only_this if earlier else self._at_the_end(work, ledger))
-        terms = [(-1.0, partial(self.delta, ledger, step)) for step in chosen]
-        apply(work, (yield from summed(work, terms)))
-        removed |= {step.index for step in chosen}
-        exact = self._exactly(work, ledger, removed) if from_the_end else None
+        from_the_end = self.whole(ledger) and self._from_the_end(work, ledger, touched)
+
+        def still(step: LedgerStep, name: str) -> torch.Tensor:
+            return torch.zeros(work.parameters[name].shape) if step.index in removed[name] else self.delta(ledger, step, name)
+
+        apply(work, (yield from summed(work, [(-1.0, partial(still, step)) for step in chosen])))
+        gone = {frozenset(each.union(step.index for step in chosen)) for each in removed.values()}
+        exact = self._exactly(work, ledger, gone.pop()) if from_the_end and len(gone) == 1 else None
         others = len({each for step in chosen for each in step.texts} - set(ids))
         losses = yield from work.measuring()
         row = {"updates": len(chosen), "taken": ids, "others": others, "exact": exact is not None, "losses": losses}
@@ -82,13 +85,18 @@ class Amnesiac(LedgerMethod):
         """Whether the deltas are taken back as they were, so that a checkpoint may stand for their sum."""
         return ledger.tracking.keep == 1
 
-    def _at_the_end(self, work: Work, ledger: Ledger) -> bool:
-        """Whether the selected weights are, bit for bit, those that the training ended with."""
+    def _from_the_end(self, work: Work, ledger: Ledger, touched: Mapping[str, Sequence[StepRecord]]) -> bool:
+        """Whether the selected weights are those that the training ended with, less whole updates that were taken back since."""
         end = ledger.checkpoint(ledger.epochs)
-        return all(torch.equal(parameter.detach().cpu(), end[name]) for name, parameter in work.parameters.items())
+        return all(
+            all(row.get("from the end") for record in touched[name] for row in record.trajectory or ({},))
+            if touched[name]
+            else torch.equal(parameter.detach().cpu(), end[name])
+            for name, parameter in work.parameters.items()
+        )
 
     @torch.no_grad()
-    def _exactly(self, work: Work, ledger: Ledger, removed: set[int]) -> int | None:
+    def _exactly(self, work: Work, ledger: Ledger, removed: frozenset[int]) -> int | None:
         """Put the values of a checkpoint where exactly all updates after it are gone; returns its epoch, None where there is none."""
         first, per_epoch = min(removed), ledger.updates // ledger.epochs
         epoch = first // per_epoch
@@ -105,20 +113,11 @@ class Amnesiac(LedgerMethod):
         return f"took back {counted(len(chosen), 'recorded update')}{details(self.share(ledger), shared, where)}"
 
 
-def _earlier(work: Work) -> list[StepRecord]:
-    """The steps on the path that changed any selected parameter.
-
-    Raises:
-        NotPossible: updates were taken back of some of the selected parameters and not of others.
-    """
-    earlier = []
+def _touched(work: Work) -> dict[str, list[StepRecord]]:
+    """Selected parameter -> the steps on the path that could change it."""
+    found: dict[str, list[StepRecord]] = {name: [] for name in work.parameters}
     for record in work.path:
-        names = set(ParameterSelection.parse(record.where, work.model.layout).names)
-        if names & work.parameters.keys():
-            earlier.append(record)
-            if names != work.parameters.keys() and any(row.get("removed") for row in record.trajectory):
-                raise NotPossible(
-                    f"Recorded updates of {record.where!r} were taken back in step {record.id}, and what is asked for now holds some of those "
-                    f"parameters without the others, or more. Choose {record.where!r} again, or parameters apart from it, or undo that step."
-                )
-    return earlier
+        for name in ParameterSelection.parse(record.where, work.model.layout).names:
+            if name in found:
+                found[name].append(record)
+    return found
