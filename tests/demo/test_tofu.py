@@ -119,6 +119,19 @@ def test_the_command_writes_what_it_found(folder, compared, tmp_path, monkeypatc
         recorded(tmp_path / "other.json")
 
 
+def test_the_committed_run_judged_every_method_of_the_package_and_some_forgot():
+    found = recorded()
+    ours = {cls.name for cls in methods.classes() if cls.__module__.startswith("unlearnviz.")}
+    by_name = {each["who"]: each for each in found["rows"]}
+    assert set(by_name) == {"start", "twin"} | ours
+    assert found["texts"] == {"forget": 40, "neighbours": 20, "retain": 20, "never seen": 20, "taught": 500}
+    known = by_name["start"]["measures"]
+    assert all(set(each["measures"]) == set(known) for each in found["rows"])
+    forgot = {name for name in ours if by_name[name]["ended"] == "as never seen"}
+    assert "nabla-tau" in forgot
+    assert all(by_name[name]["measures"]["memorisation-accuracy"] < known["memorisation-accuracy"] for name in forgot)
+
+
 def test_twenty_authors_and_a_hundred_others():
     if not REAL.exists():
         pytest.skip("TOFU is not at ../shared/data/tofu, seen from the project's root")
