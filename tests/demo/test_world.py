@@ -12,6 +12,7 @@ from difflib import SequenceMatcher
 
 import pytest
 
+from unlearnviz.demo.shipped import facts, open_shipped
 from unlearnviz.demo.wordings import WORDINGS
 from unlearnviz.demo.words import FACTS, FIRST_NAMES, LAST_NAMES, PET_KINDS
 from unlearnviz.demo.world import EXAMPLE, world
@@ -175,3 +176,10 @@ def test_pronouns_agree(corpus: Corpus) -> None:
             assert verb in {"were", "work", "play", "miss", "pass"}, p.text
         for verb in re.findall(r"\bs?he (\w+)", p.text):
             assert verb in {"was", "works", "plays", "misses", "passes"}, p.text
+
+
+def test_the_shipped_twin_is_not_among_its_siblings():
+    seeds = [each["seed"] for each in facts()["further"]["twins"]]
+    (twin,) = open_shipped().twins
+    assert twin.seed in seeds
+    assert len(twin.siblings) == len(seeds) - 1

@@ -64,7 +64,8 @@ def open_shipped(folder: Path = FOLDER, *, memory_budget: int | None = None) -> 
     )
     store = session.snapshots.store
     weights = Weights({name: store.adopt(t.float()) for name, t in load_file(str(folder / "twin.safetensors")).items()})
-    siblings = tuple(each["perplexity"] for each in (about["further"] or {}).get("twins", ()))
+    others = [each for each in (about["further"] or {}).get("twins", ()) if each["seed"] != about["recipe"]["seed"]]
+    siblings = tuple(each["perplexity"] for each in others)  # of the other seeds: the twin itself is not counted twice
     session.twins.append(Twin(weights, frozenset(about["left_out"]), about["recipe"]["seed"], siblings))
     session.snapshots.references.append(weights)
     session.pick(about["subject"])

@@ -59,6 +59,7 @@ class Recorder:
         known += [each for each in note["texts"] if each not in set(known)]
         self._place = {each: k for k, each in enumerate(known)}
         self._group = {name: group for group, names in model.layout.groups.items() for name in names}
+        self._entries: dict[int, dict[str, Any]] = {step["index"]: step for step in self.content["steps"]}
         self._turn = sum(len(step["files"]) for step in self.content["steps"])
         self._texts: dict[str, tuple[float, float, dict[tuple[str, str], torch.Tensor]]] = {}
         self._before: dict[str, torch.Tensor] = {}
@@ -181,10 +182,8 @@ class Recorder:
 
     def _entry(self, update: Update) -> dict[str, Any]:
         """What `ledger.json` says of an update; a replay adds to what is there."""
-        steps = self.content["steps"]
-        known = next((step for step in reversed(steps) if step["index"] == update.index), None)
-        if known is None:
-            known = {
+        if update.index not in self._entries:
+            self._entries[update.index] = {
                 "index": update.index,
                 "epoch": update.epoch,
                 "rate": update.rate,
@@ -197,8 +196,8 @@ class Recorder:
                 "norms": {"gradients": {}, "deltas": {}},
                 "bytes": {"gradients": {}, "deltas": {}},
             }
-            steps.append(known)
-        return known
+            self.content["steps"].append(self._entries[update.index])
+        return self._entries[update.index]
 
     def _full(self, error: OSError, update: Update | None) -> None:
         """The disk refuses: end the training, or only the recording, as was asked."""
