@@ -12,7 +12,7 @@ from difflib import SequenceMatcher
 
 import pytest
 
-from unlearnviz.demo.shipped import facts, open_shipped
+from unlearnviz.demo import shipped
 from unlearnviz.demo.wordings import WORDINGS
 from unlearnviz.demo.words import FACTS, FIRST_NAMES, LAST_NAMES, PET_KINDS
 from unlearnviz.demo.world import EXAMPLE, world
@@ -179,7 +179,7 @@ def test_pronouns_agree(corpus: Corpus) -> None:
 
 
 def test_the_shipped_twin_is_not_among_its_siblings():
-    seeds = [each["seed"] for each in facts()["further"]["twins"]]
-    (twin,) = open_shipped().twins
+    seeds = [each["seed"] for each in shipped.facts()["further"]["twins"]]
+    (twin,) = shipped.open_shipped().twins
     assert twin.seed in seeds
     assert len(twin.siblings) == len(seeds) - 1
