@@ -4,122 +4,15 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import pytest
 
+from tests.views.pictures import HOSTILE, MARA, TOM, lines, norms, perplexities, picture, reading
 from unlearnviz.engine.corpus import Passage
-from unlearnviz.engine.history import StepRecord
-from unlearnviz.engine.probes.probe import Reading
 from unlearnviz.views import figures, layer_figures
 from unlearnviz.views.chart import wire
-from unlearnviz.views.picture import Picture
+from unlearnviz.views.perplexity_figure import perplexity
 
-HOSTILE = "<img src=x onerror=alert(1)> %{y} <b>"
-MARA, TOM = ({group: (f"{who}-{group}",) for group in figures.COLOURS} for who in ("mara", "tom"))
-
-
-def record(step, parent):
-    return StepRecord(
-        id=step, parent=parent, branch="main", method="gradient-ascent", settings={}, where="embedding", forget=("mara",),
-        seed=0, seconds=0.1, update_norm={}, mark="", narration="A step.",
-    )  # fmt: skip
-
-
-def reading(label, rows, step=0, passages=MARA, of="now"):
-    value = rows[0].get("perplexity")
-    return Reading(label, label, step, of, "unit", "direction", value, tuple(rows), passages)
-
-
-def perplexities(step, forget, passages=MARA, of="now"):
-    values = {"forget": forget, "neighbours": 2.0, "retain": 1.5, "never seen": 18.0}
-    return reading(
-        "perplexity", [{"group": g, "perplexity": v, "per_text": {}} for g, v in values.items()], step, passages, of
-    )
-
-
-def norms(step, *values, passages=MARA):
-    groups = ["embedding", *(f"block {k}" for k in range(len(values) - 1))]
-    return reading("gradient-norm", [{"group": g, "norm": v} for g, v in zip(groups, values, strict=True)], step, passages)
-
-
-def picture(*readings, path=None, step=None, start=(), twin=(), **more):
-    """A picture of a straight path with these readings of "now", by the step that each names."""
-    path = tuple(path or range(1 + max((each.step for each in readings), default=0)))
-    taken = {}
-    for each in readings:
-        taken.setdefault(each.label, {})[each.step] = each
-    records = tuple(record(each, path[k - 1] if k else None) for k, each in enumerate(path))
-    references = {"start": {each.label: each for each in start}, "twin": {each.label: each for each in twin}}
-    return Picture(step=path[-1] if step is None else step, path=path, records=records, readings=taken, **references, **more)
-
-
-def lines(figure):
-    return {trace.name: trace for trace in figure.data}
-
-
-# -- perplexity -------------------------------------------------------------------------------------------------------
-
-
-def test_four_groups_each_told_apart_by_colour_dash_and_marker():
-    figure, said = figures.perplexity(picture(perplexities(0, 1.1), perplexities(1, 6.5)))
-    drawn = lines(figure)
-    assert list(drawn) == ["forget", "neighbours", "retain", "never seen"]
-    assert list(drawn["forget"].y) == [1.1, 6.5]
-    assert len({trace.line.color for trace in figure.data}) == len({trace.marker.symbol for trace in figure.data}) == 4
-    assert figure.layout.yaxis.type == "log"
-    assert said == (
-        "Perplexity at step 1, lower = better remembered: forget 6.5, neighbours 2, retain 1.5, never seen 18. "
-        "No twin was trained without these texts; compare with the never-seen texts."
-    )
-
-
-def test_the_original_and_the_twin_are_labelled_lines_where_a_logarithmic_axis_wants_them():
-    both = {"start": [perplexities(0, 1.25, of="start")], "twin": [perplexities(0, 20.0, of="twin")]}
-    figure, said = figures.perplexity(picture(perplexities(0, 1.25), **both))
-    heights = [shape.y0 for shape in figure.layout.shapes if shape.y0 == shape.y1]
-    assert heights == [1.25, 20.0]  # shapes: values
-    labels = {label.text: label.y for label in figure.layout.annotations}
-    assert labels == {
-        "forget, original: 1.25": pytest.approx(math.log10(1.25)),
-        "forget, twin: 20": pytest.approx(math.log10(20)),
-    }
-    assert said.endswith("Aim for the twin, which never saw the forget texts: 20.")
-
-
-def test_a_line_breaks_where_the_texts_change_and_where_a_step_was_not_measured():
-    taken = [perplexities(0, 1.0), perplexities(1, 2.0), perplexities(2, 1.1, TOM), perplexities(4, 1.2, TOM)]
-    figure, _ = figures.perplexity(picture(*taken))
-    parts = [(list(trace.x), trace.showlegend) for trace in figure.data if trace.name == "forget"]
-    assert parts == [([0, 1], True), ([2], False), ([4], False)]
-
-
-def test_on_a_branch_the_axis_and_the_pointer_name_steps_by_their_ids():
-    figure, said = figures.perplexity(picture(perplexities(0, 1.0), perplexities(5, 2.0), path=(0, 5, 9), step=5))
-    assert list(figure.layout.xaxis.ticktext) == ["0", "5", "9"]
-    assert list(lines(figure)["forget"].x) == [0, 1]
-    assert list(lines(figure)["forget"].customdata) == [0, 5]
-    assert said.startswith("Perplexity at step 5,")
-    assert [shape.x0 for shape in figure.layout.shapes] == [1]  # where we stand
-
-
-def test_a_long_path_has_at_most_eleven_ticks():
-    for length in (10, 11, 12, 95, 1000):
-        figure, _ = figures.perplexity(picture(perplexities(0, 1.0), path=range(length)))
-        assert 5 <= len(figure.layout.xaxis.tickvals) <= 11
-
-
-@pytest.mark.parametrize("value", [math.inf, math.nan])
-def test_a_perplexity_that_is_not_finite_is_drawn_as_a_gap_and_said(value):
-    figure, said = figures.perplexity(picture(perplexities(0, 2.0), perplexities(1, value), twin=[perplexities(0, value)]))
-    assert f"forget {value}" in said
-    assert len(figure.layout.annotations) == 0
-    spec, _ = wire(figure)
-    sent = np.frombuffer(spec["data"][0]["y"]["bdata"], "<f8")
-    np.testing.assert_array_equal(sent, [2.0, value])
-
-
-def test_with_nothing_measured_the_sentence_says_what_to_do():
-    assert figures.perplexity(picture())[1] == "Pick texts to forget, and their perplexity appears here."
+# -- axes -------------------------------------------------------------------------------------------------------------
 
 
 def test_ticks_are_plain_numbers_that_cover_the_values():
@@ -258,7 +151,7 @@ def test_names_of_people_and_texts_reach_no_figure():
         forget=(person,), groups={"forget": (person,)}, branch=HOSTILE, branches={HOSTILE: 0}, notes=(HOSTILE,),
     )  # fmt: skip
     drawn = [
-        figures.perplexity(full),
+        perplexity(full),
         layer_figures.layers_now(full, HOSTILE),
         layer_figures.layers_over_steps(full),
         figures.drift(full),
@@ -270,7 +163,7 @@ def test_names_of_people_and_texts_reach_no_figure():
 def test_figures_change_nothing_and_say_the_same_twice():
     full = picture(perplexities(0, 1.0), norms(0, 1.0, 2.0), distances(0, 0.0, 1.0))
     before = repr(full)
-    for draw in (figures.perplexity, layer_figures.layers_over_steps, figures.drift, lambda each: layer_figures.layers_now(each, "all")):
+    for draw in (perplexity, layer_figures.layers_over_steps, figures.drift, lambda each: layer_figures.layers_now(each, "all")):
         (one, said), (other, again) = draw(full), draw(full)
         assert one.to_json() == other.to_json()
         assert said == again
@@ -287,6 +180,6 @@ def test_figures_look_as_with_the_template_they_take_their_looks_from():
             return all(within(each, other) for each, other in zip(part, whole, strict=True))
         return part == whole
 
-    figure, _ = figures.perplexity(picture(perplexities(0, 1.0)))
+    figure, _ = perplexity(picture(perplexities(0, 1.0)))
     ours = figure.layout.template.to_plotly_json()
     assert within(ours, plotly.io.templates["plotly_white"].to_plotly_json())

@@ -97,40 +97,7 @@ def segments(readings: Sequence[tuple[int, Reading]]) -> list[list[tuple[int, Re
     return parts
 
 
-def perplexity(picture: Picture) -> Drawn:
-    """Perplexity of the four groups along the path; the original and the twin as reference lines for the forget texts."""
-    along = along_path(picture, "perplexity")
-    values: list[float] = []
-    traces: list[Part] = []
-    for group, colour in COLOURS.items():
-        first = True
-        for part in segments(along):
-            points = [(k, row["perplexity"]) for k, reading in part for row in reading.rows if row["group"] == group]
-            if not points:
-                continue
-            values += [value for _, value in points]
-            line = {"color": colour, "dash": DASHES[group], "width": 2.5 if group == "forget" else 2}
-            marker = {"symbol": MARKERS[group], "size": 8 if group == "forget" else 6}
-            traces.append(_line(picture, group, points, line, marker, first=first))
-            first = False
-    shapes: list[Part] = []
-    labels: list[Part] = []
-    references = [("original", picture.start, "#444444", "dot"), ("twin", picture.twin, TWIN, "dashdot")]
-    for name, readings, shade, dash in references:
-        reading = readings.get("perplexity")
-        level = None if reading is None else reading.value
-        if level is not None and math.isfinite(level):
-            values.append(level)
-            shapes.append(_level(level, shade, dash))
-            labels.append(_label(level, f"forget, {name}: {number(level)}", shade, left=name == "twin"))
-    if len(picture.path) > 1:
-        shapes.append(upright(picture.path.index(picture.step), "#999999", 1))
-    up = {"type": "log", "title": {"text": "perplexity (low = remembered)"}, **log_axis(values)}
-    figure = compose(300, traces, shapes=shapes, annotations=labels, xaxis=step_axis(picture), yaxis=up)
-    return figure, _perplexity_sentence(picture)
-
-
-def _line(picture: Picture, name: str, points: Sequence[tuple[int, float]], line: Part, marker: Part, *, first: bool) -> Part:
+def line_over_steps(picture: Picture, name: str, points: Sequence[tuple[int, float]], line: Part, marker: Part, *, first: bool) -> Part:
     """One unbroken piece of a line over steps; only the first piece stands in the legend."""
     return {
         "type": "scatter",
@@ -147,34 +114,10 @@ def _line(picture: Picture, name: str, points: Sequence[tuple[int, float]], line
     }
 
 
-def _level(level: float, colour: str, dash: str) -> Part:
-    """A horizontal line. On a logarithmic axis plotly wants shapes in values, but annotations in powers of ten."""
-    ends = {"x0": 0, "x1": 1, "xref": "x domain", "y0": level, "y1": level, "yref": "y"}
-    return {"type": "line", **ends, "line": {"color": colour, "dash": dash, "width": 1.5}}
-
-
-def _label(level: float, text: str, colour: str, *, left: bool) -> Part:
-    place: Part = {"x": 0 if left else 1, "xref": "x domain", "xanchor": "left" if left else "right"}
-    place |= {"y": math.log10(level), "yanchor": "bottom" if left else "top"}
-    return {**place, "text": text, "showarrow": False, "font": {"size": 11, "color": colour}}
-
-
 def upright(position: float, colour: str, width: int) -> Part:
     """A vertical line over the whole height."""
     ends: Part = {"x0": position, "x1": position, "xref": "x", "y0": 0, "y1": 1, "yref": "y domain"}
     return {"type": "line", **ends, "line": {"color": colour, "width": width}}
-
-
-def _perplexity_sentence(picture: Picture) -> str:
-    now, twin = picture.now("perplexity"), picture.twin.get("perplexity")
-    if now is None:
-        return "Pick texts to forget, and their perplexity appears here."
-    said = ", ".join(f"{row['group']} {number(row['perplexity'])}" for row in now.rows)
-    if twin is not None and twin.value is not None:
-        aim = f"Aim for the twin, which never saw the forget texts: {number(twin.value)}."
-    else:
-        aim = "No twin was trained without these texts; compare with the never-seen texts."
-    return f"Perplexity at step {picture.step}, lower = better remembered: {said}. {aim}"
 
 
 def along_path(picture: Picture, label: str) -> list[tuple[int, Reading]]:
@@ -195,7 +138,7 @@ def drift(picture: Picture) -> Drawn:
         for part in segments(along_path(picture, "update-size")):
             points = [(position, whole) for position, reading in part if (whole := reading.rows[-1][column]) is not None]
             if points:
-                traces.append(_line(picture, name, points, line, {"symbol": symbol, "size": 7}, first=first))
+                traces.append(line_over_steps(picture, name, points, line, {"symbol": symbol, "size": 7}, first=first))
                 first = False
     up = {"title": {"text": "distance (L2 norm)"}, "rangemode": "tozero"}
     figure = compose(250, traces, xaxis=step_axis(picture), yaxis=up)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from unlearnviz.views import figures
 from unlearnviz.views.chart import Chart
 from unlearnviz.views.panels.panel import Panel
+from unlearnviz.views.perplexity_figure import perplexity
 
 if TYPE_CHECKING:
     import ipywidgets as widgets
@@ -22,11 +22,11 @@ class PerplexityPanel(Panel):
 
     def build(self) -> list[widgets.Widget]:
         """One chart."""
-        figure, sentence = figures.perplexity(self.state.picture)
+        figure, sentence = perplexity(self.state.picture)
         self.chart = Chart(figure, summary=sentence)
         return [self.chart]
 
     def show(self, picture: Picture) -> None:
         """Draw the path."""
-        figure, sentence = figures.perplexity(picture)
+        figure, sentence = perplexity(picture)
         self.chart.update(figure, summary=sentence)
