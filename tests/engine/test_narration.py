@@ -6,7 +6,8 @@ import math
 
 import pytest
 
-from unlearnviz.engine.narration import narrate, number
+from unlearnviz.engine.narration import narrate
+from unlearnviz.engine.numbers import number
 from unlearnviz.engine.probes.probe import Reading
 
 TEXTS = {"forget": ("a",), "retain": ("b",)}
@@ -58,19 +59,3 @@ def test_numbers_that_are_not_finite_are_said():
     assert narrate(reading(forget=math.inf), reading(forget=math.inf)) == "forget unchanged (inf)."
     assert narrate(reading(forget=math.inf), reading(forget=5.0)) == f"forget inf {ARROW} 5."
     assert "nan" in narrate(reading(forget=5.0), reading(forget=math.nan))
-
-
-@pytest.mark.parametrize(
-    "value, said",
-    [
-        (1.1448, "1.14"),
-        (21.63, "21.6"),
-        (478.2, "478"),
-        (999.4, "999"),
-        (1052.7, "1,053"),
-        (999_999.0, "999,999"),
-        (2.5e7, "2.5e+07"),
-    ],
-)
-def test_numbers_are_written_as_people_write_them(value, said):
-    assert number(value) == said

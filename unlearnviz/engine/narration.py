@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from unlearnviz.engine.numbers import number
 from unlearnviz.engine.probes.probe import Reading
+
+__all__ = ["narrate", "number"]
 
 UNCHANGED = 0.01  # a relative change below one percent is called unchanged
 AS_THE_TWIN = 0.10  # within ten percent of the twin, or within the range of its siblings
@@ -45,9 +48,9 @@ def _against_twin(value: float, twin: float | None, siblings: Sequence[float]) -
     return f", {place} ({number(twin)})"
 
 
-def number(value: float) -> str:
-    """Three significant digits, thousands in full ("1,050"), and no powers of ten below a million."""
-    return f"{value:,.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
+def ordinal(count: int) -> str:
+    """1st, 2nd, 3rd, 4th, 11th, 21st."""
+    return f"{count}{'th' if 10 < count % 100 < 14 else {1: 'st', 2: 'nd', 3: 'rd'}.get(count % 10, 'th')}"
 
 
 def _by_group(reading: Reading | None) -> dict[str, float]:
