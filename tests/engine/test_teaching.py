@@ -8,8 +8,7 @@ import pytest
 import torch
 
 from tests.engine import worlds
-from unlearnviz.engine import teaching
-from unlearnviz.engine.corpus import Corpus, Passage
+from unlearnviz.engine.corpus import Passage
 from unlearnviz.engine.fresh import Size, fresh_model
 from unlearnviz.engine.learning import Recipe, lessons, train
 from unlearnviz.engine.model import LanguageModel
@@ -212,47 +211,6 @@ def test_a_twin_is_trained_once(monkeypatch, tmp_path):
     session.twin(seed=9)
     assert len(updates) == 6
     assert [each.seed for each in session.twins] == [0, 9]
-
-
-def test_the_cache_is_told_apart_by_all_that_makes_a_training(monkeypatch):
-    recipe = SHORT
-    tokenizer = worlds.tokenizer()
-    heads = Size(blocks=1, width=16, heads=4, vocabulary=300, context=64)  # the same shapes and the same random start
-    corpus = Corpus([*worlds.corpus()[:-1], Passage("new", "One more text that is never seen.", split="holdout")])
-    updates = count_training(monkeypatch)
-    counts = []
-    for size, texts, chosen, left_out in (
-        (SIZE, worlds.corpus(), recipe, ()),
-        (SIZE, worlds.corpus(), recipe, ()),
-        (heads, worlds.corpus(), recipe, ()),
-        (SIZE, corpus, recipe, ()),
-        (SIZE, worlds.corpus(), Recipe(epochs=2, batch_size=8, learning_rate=1e-2, seed=1), ()),
-        (SIZE, worlds.corpus(), recipe, ("mara-okafor-0",)),
-    ):
-        before = len(updates)
-        for _ in teaching.train_cached(fresh_model(tokenizer, size, seed=4), texts, chosen, left_out):
-            pass
-        counts.append(len(updates) - before)
-    assert counts == [6, 0, 6, 6, 6, 6]
-
-
-@pytest.mark.parametrize("harm", [b"", b"not safetensors at all"])
-def test_a_damaged_cache_is_no_cache(harm, tmp_path):
-    session = fresh()
-    session.learn(recipe=SHORT)
-    wanted = session.twin().weights.fingerprint()
-    (file,) = (tmp_path / "cache" / "twins").iterdir()
-    file.write_bytes(harm)
-    other = fresh()
-    other.learn(recipe=SHORT)
-    assert other.twin().weights.fingerprint() == wanted
-
-
-def test_a_cache_that_cannot_be_written_is_not_used(monkeypatch, tmp_path):
-    (tmp_path / "cache").write_text("in the way")
-    session = fresh()
-    session.learn(recipe=SHORT)
-    assert session.twin().left_out
 
 
 def test_a_stopped_twin_changes_nothing():

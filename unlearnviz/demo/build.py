@@ -26,12 +26,13 @@ from unlearnviz.demo.shipped import FOLDER, facts, open_shipped
 from unlearnviz.demo.world import EXAMPLE, world
 from unlearnviz.engine.corpus import Corpus
 from unlearnviz.engine.fresh import fresh_model, train_tokenizer
+from unlearnviz.engine.groups import choose_groups
 from unlearnviz.engine.learning import Recipe
 from unlearnviz.engine.model import LanguageModel
 from unlearnviz.engine.probes.exact_recall import exact_recall
 from unlearnviz.engine.probes.perplexity import perplexity_rows
 from unlearnviz.engine.session import Session
-from unlearnviz.engine.teaching import train_cached
+from unlearnviz.engine.twin_cache import train_cached
 from unlearnviz.errors import BadModel
 
 SEED = 8
@@ -101,12 +102,17 @@ def _train_all(trainings: Sequence[Training], corpus: Corpus, tokenizer: str, te
             done += 1
             left = (time.perf_counter() - began) / done * (len(trainings) - done)
             tell(f"{jobs[job].name}: trained ({done} of {len(trainings)}), about {left / 60:.0f} min left")
-    models = []
-    for each in trainings:
-        model = fresh_model(Tokenizer.from_str(tokenizer), "world", seed=INITIAL_SEED)
-        for _ in train_cached(model, corpus, each.recipe, each.left_out):  # found in the cache: nothing to do
-            pass
-        models.append(model)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as they were trained: the cache tells numbers of threads apart
+    try:
+        models = []
+        for each in trainings:
+            model = fresh_model(Tokenizer.from_str(tokenizer), "world", seed=INITIAL_SEED)
+            for _ in train_cached(model, corpus, each.recipe, each.left_out):  # found in the cache: nothing to do
+                pass
+            models.append(model)
+    finally:
+        torch.set_num_threads(threads)
     return models
 
 
@@ -148,12 +154,21 @@ def _further(corpus: Corpus, taught: Sequence[LanguageModel], others: Sequence[s
     model, twin, rest = taught[0], taught[1], taught[2:]
     mine = list(corpus.about(EXAMPLE))
     twins = dict(zip((0, *OTHER_SEEDS), (twin, *rest), strict=False))
+    groups = choose_groups(corpus, mine, 0)  # as the session draws them that `uv.demo()` opens
     readings = []
     for person, without in zip(others, rest[len(OTHER_SEEDS) :], strict=True):
         theirs = [passage for passage in corpus.about(person) if not passage.extra.get("canary")]
         readings.append({"subject": person, "perplexity": _perplexity(without, theirs)})
     return {
-        "twins": [{"seed": seed, "perplexity": _perplexity(each, mine), "recall": _recall(each, mine)} for seed, each in twins.items()],
+        "twins": [
+            {
+                "seed": seed,
+                "perplexity": _perplexity(each, mine),
+                "recall": _recall(each, mine),
+                "groups": {row["group"]: row["perplexity"] for row in perplexity_rows(each, groups)},
+            }
+            for seed, each in twins.items()
+        ],
         "distances_between_twins": [_distance(a, b) for a, b in itertools.combinations(twins.values(), 2)],
         "distance_model_to_twin": _distance(model, twin),
         "people": readings,

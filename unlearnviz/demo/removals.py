@@ -29,7 +29,7 @@ from unlearnviz.engine.gradients.scan import GradientScan
 from unlearnviz.engine.learning import Recipe
 from unlearnviz.engine.model import LanguageModel
 from unlearnviz.engine.progress import drain
-from unlearnviz.engine.teaching import train_cached
+from unlearnviz.engine.twin_cache import train_cached
 
 EPOCHS, REMOVALS, TEXTS, SEEDS = 15, 30, 20, (0, 1)
 FEWEST = 8  # pairs that an interval is drawn from

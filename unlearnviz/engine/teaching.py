@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import hashlib
-import json
-import os
-from collections.abc import Collection, Generator
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from collections.abc import Generator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -17,23 +13,20 @@ import torch
 from unlearnviz.engine import replaying
 from unlearnviz.engine.fresh import fresh_weights
 from unlearnviz.engine.history import History
-from unlearnviz.engine.learning import Recipe, Training, train
+from unlearnviz.engine.learning import Recipe, Training
 from unlearnviz.engine.ledger import Ledger
 from unlearnviz.engine.model import LanguageModel
 from unlearnviz.engine.progress import Progress
 from unlearnviz.engine.recorder import Recorder
 from unlearnviz.engine.twin import Twin
-from unlearnviz.engine.weights import Weights, fingerprint
+from unlearnviz.engine.twin_cache import train_cached
+from unlearnviz.engine.weights import Weights
 from unlearnviz.errors import BadSetting, NotPossible
 
 if TYPE_CHECKING:
-    from unlearnviz.engine.corpus import Corpus
     from unlearnviz.engine.history import StepRecord
     from unlearnviz.engine.session import Session
     from unlearnviz.engine.tracking import Tracking
-
-_NOT_THE_MODEL = ("_name_or_path", "architectures", "transformers_version", "dtype", "torch_dtype")
-LARGEST_CACHED = 64 * 2**20  # bytes of a twin that is worth a place in the user's cache
 
 
 @dataclass(frozen=True)
@@ -161,67 +154,3 @@ def _student(model: LanguageModel, lineage: Lineage) -> LanguageModel:
 
 def _copy(model: LanguageModel, name: str) -> LanguageModel:
     return LanguageModel(copy.deepcopy(model.module), model.tokenizer, name=name)
-
-
-def cache_folder() -> Path:
-    """Where twins are kept between sessions: `UNLEARNVIZ_CACHE`, or the user's cache folder."""
-    given = os.environ.get("UNLEARNVIZ_CACHE")
-    return Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "unlearnviz"
-
-
-def train_cached(
-    student: LanguageModel, corpus: Corpus, recipe: Recipe, left_out: Collection[str] = ()
-) -> Generator[Progress, None, None]:
-    """`train`, unless the same training was done before: then its result is read from the cache."""
-    config = student.module.config.to_dict()
-    content = {
-        "model": {name: config[name] for name in sorted(config) if name not in _NOT_THE_MODEL},  # heads and activation show in no shape
-        "tokenizer": hashlib.sha256(student.tokenizer.to_str().encode()).hexdigest(),
-        "start": fingerprint(student.parameters),
-        "recipe": asdict(recipe),
-        "corpus": corpus.digest(),
-        "left_out": sorted(left_out),
-    }
-    name = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
-    file = cache_folder() / "twins" / f"{name}.safetensors"
-    if not _from_cache(file, student):
-        yield from train(student, corpus, recipe, left_out)
-        _to_cache(file, student)
-
-
-@torch.no_grad()
-def _from_cache(file: Path, student: LanguageModel) -> bool:
-    """Load the student's weights from the cache; False where they are not there."""
-    if not file.exists():
-        return False
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        tensors = load_file(str(file))
-    except (SafetensorError, OSError):  # a damaged cache is no cache: the twin is trained again
-        return False
-    shapes = {name: parameter.shape for name, parameter in student.parameters.items()}
-    if {name: tensor.shape for name, tensor in tensors.items()} != shapes:
-        return False
-    for name, parameter in student.parameters.items():
-        parameter.copy_(tensors[name])
-    return True
-
-
-def _to_cache(file: Path, student: LanguageModel) -> None:
-    """Keep trained weights for the next session; a cache that cannot be written is simply not used."""
-    from safetensors import SafetensorError
-    from safetensors.torch import save_file
-
-    tensors = {name: parameter.detach().cpu().contiguous() for name, parameter in student.parameters.items()}
-    if sum(tensor.numel() * tensor.element_size() for tensor in tensors.values()) > LARGEST_CACHED:
-        return
-    part = file.with_suffix(f".{os.getpid()}.part")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, str(part))
-        part.replace(file)
-    except (OSError, SafetensorError):
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
