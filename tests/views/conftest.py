@@ -38,11 +38,12 @@ def living():
 
 @pytest.fixture
 def shown(living):
-    """A function: a panel over a fresh state that is open, `ready` before the panel is made; closed at the end, with nothing left."""
+    """A function: a panel over a fresh state that is open and shows its view, `ready` before the panel is made; closed at the end, with nothing left."""
     made = []
 
     def show(cls, ready=None, **options):
         state = SessionState(worlds.session(**options))
+        state.view = cls.view or state.view
         if ready is not None:
             ready(state)
         panel = cls(state)

@@ -85,8 +85,16 @@ def test_what_was_counted_is_a_point_and_what_was_not_measured_no_picture():
 
 
 def test_run_sets_steering_to_the_claim_and_takes_one_step(shown, claimed):
-    panel, state = shown(Claims, learned)
-    steering = Steering(state)
+    made = []
+
+    def ready(state):
+        learned(state)
+        state.view = "Start"
+        made.append(Steering(state))
+        state.view = "Judge"
+
+    panel, state = shown(Claims, ready)
+    (steering,) = made
     panel.fold.unfolded = True
     assert panel.chosen.options == ((title(1, STATED), "one"), (title(2, OWN), "two"), (title(3, BACK), "three"))
     assert (panel.said.text, panel.chart.figure is None, panel.run.disabled) == (told(STATED), False, False)

@@ -139,8 +139,9 @@ def test_the_page_stays_calm_while_short_work_runs_and_counts_what_ended(monkeyp
         dashboard = Dashboard(worlds.session())
         await dashboard.idle()
         steering = next(panel for panel in dashboard.panels if panel.title == "Steering")
+        steps = next(panel for panel in dashboard.panels if panel.title == "Steps")
         told = []
-        for each in (dashboard.working, dashboard.bar, dashboard.bar.layout, steering.step, steering.run, steering.stop):
+        for each in (dashboard.working, dashboard.bar, dashboard.bar.layout, steps.step, steps.run, steps.stop):
             each.observe(told.append)
         finished = dashboard.frame.finished
         dashboard.state.step(STEP)
@@ -151,7 +152,7 @@ def test_the_page_stays_calm_while_short_work_runs_and_counts_what_ended(monkeyp
         assert len(dashboard.state.session.history) == 2
         answers = dashboard.frame.answers
         steering.controls.by_name["learning_rate"].value = "fast"
-        steering.step.click()
+        steps.step.click()
         assert (dashboard.frame.finished, dashboard.frame.answers) == (finished + 1, answers + 1)
         dashboard.close()
 
@@ -166,6 +167,8 @@ def test_refresh_draws_what_cells_did():
     dashboard.refresh()
     forget = next(panel for panel in dashboard.panels if panel.title == "Forget set")
     timeline = next(panel for panel in dashboard.panels if panel.title == "Timeline")
+    assert not forget.built  # nobody has looked at it yet
+    dashboard.tabs.chosen = "Neighbours"
     assert forget.count.text == "4 texts to forget about Tom Lindqvist."
     assert timeline.slider.value == 1
     assert dashboard.sentence.text.startswith("Perplexity: forget ")

@@ -11,9 +11,9 @@ from unlearnviz.engine.methods.gradient_ascent import GradientAscent
 from unlearnviz.engine.probes.probe import Reading
 from unlearnviz.engine.probes.update_size import UpdateSize
 from unlearnviz.views.distance_figures import LABEL, PLANE, VIEWS, distance, place
-from unlearnviz.views.figures import TWIN
 from unlearnviz.views.panels.distance import Distance
 from unlearnviz.views.picture import Picture
+from unlearnviz.views.styles import TWIN
 
 STEP = GradientAscent()
 MARA = Passage("mara", "Mara.")
@@ -51,7 +51,7 @@ def test_start_twin_now_and_the_path_are_drawn_in_one_scale():
     traces = {trace.name: trace for trace in figure.data}
     assert list(traces) == ["steps of this path", "start (do nothing)", "now (step 1)", "twin (retrained)", "twin of seed 1"]
     assert (traces["now (step 1)"].x, traces["now (step 1)"].y) == ((2.0,), (pytest.approx(math.sqrt(12)),))
-    assert (traces["twin (retrained)"].x, traces["twin (retrained)"].marker.color) == ((10.0,), TWIN)
+    assert (traces["twin (retrained)"].x, traces["twin (retrained)"].marker.color) == ((10.0,), TWIN.colour)
     assert list(traces["steps of this path"].customdata) == [0, 1]
     assert figure.layout.yaxis.scaleanchor == "x"
     assert said == (
@@ -112,11 +112,11 @@ def test_the_panel_draws_what_was_measured_and_measures_all_twins_when_asked(sho
     assert panel.twins.layout.display == "none"
     panel.part.value = "block 1"  # which did not move
     assert "nothing has moved" in panel.chart.summary
-    panel.part.value, panel.view.value = "embedding", VIEWS[1]
+    panel.part.value, panel.drawing.value = "embedding", VIEWS[1]
     assert len(panel.chart.figure.layout.annotations) == 1
     state.step(STEP)
     panel.chart._handle_custom_msg({"kind": "click", "customdata": 1}, [])
     assert state.picture.step == 1
     state.pick(["Tom Lindqvist"])
-    assert panel.view.disabled
+    assert panel.drawing.disabled
     assert "so it cannot be said whether that is the right way" in panel.chart.summary

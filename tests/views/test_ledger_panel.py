@@ -24,6 +24,7 @@ from unlearnviz.views.ledger_figures import (
 )
 from unlearnviz.views.panels.ledger import METHODS, Ledger
 from unlearnviz.views.panels.steering import Steering
+from unlearnviz.views.panels.steps import Steps
 
 RECIPE = Recipe(epochs=3, learning_rate=5e-3, batch_size=12)
 TRACKING = Tracking(texts=("Mara Okafor",), where="embedding, block 1")
@@ -101,8 +102,16 @@ def test_the_costs_of_every_choice_are_a_line_per_kind_and_a_column_per_share():
 
 
 def test_the_panel_chooses_and_steering_takes_it_over(shown):
-    panel, state = shown(Ledger, learned)
-    steering = Steering(state)
+    made = []
+
+    def ready(state):
+        learned(state)
+        state.view = "Start"
+        made.extend((Steering(state), Steps(state)))
+        state.view = "Judge"
+
+    panel, state = shown(Ledger, ready)
+    steering, steps = made
     panel.fold.unfolded = True
     assert (panel.epochs.value, panel.parts.value) == ((1,), ("embedding", "block 1"))
     assert panel.map.figure is not None
@@ -121,7 +130,7 @@ def test_the_panel_chooses_and_steering_takes_it_over(shown):
     assert state.method == methods["amnesiac"](epochs="1, 3")
     assert panel.said.text == "Steering is set to amnesiac, epochs: 1, 3, at block 1: press Step there, or Preview first."
     before = state.session.fingerprint()
-    steering.step.click()
+    steps.step.click()
     assert state.error is None
     assert state.session.history[1].method == "amnesiac"
     assert state.session.fingerprint() != before
@@ -134,6 +143,7 @@ def test_the_panel_chooses_and_steering_takes_it_over(shown):
     panel.set.click()  # the same choice again is taken over again
     assert steering.controls.by_name["epochs"].value == "1, 3"
     steering.close()
+    steps.close()
 
 
 @pytest.mark.parametrize("name", METHODS)

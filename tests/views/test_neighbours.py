@@ -325,6 +325,7 @@ def test_many_comparisons_are_work_that_can_be_stopped_and_keeps_what_is_done(li
 
     async def main():
         state = SessionState(worlds.session())
+        state.view = Neighbours.view
         panel = Neighbours(state)
         worked = []
         state.observe(lambda change: worked.append(change["new"]), "busy")

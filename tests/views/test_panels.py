@@ -11,6 +11,7 @@ from tests.engine import worlds
 from unlearnviz.engine.corpus import Corpus, Passage
 from unlearnviz.engine.events import Learned
 from unlearnviz.engine.learning import Recipe
+from unlearnviz.engine.methods.fine_tune import FineTune
 from unlearnviz.engine.methods.gradient_ascent import GradientAscent
 from unlearnviz.engine.probes.probe import Reading
 from unlearnviz.errors import BadForgetSet, BadSetting, UnknownName
@@ -34,18 +35,26 @@ from unlearnviz.views.panels.preview import Preview
 from unlearnviz.views.panels.push import Push
 from unlearnviz.views.panels.sayings import SILENT, UNPICKED, Sayings, _marked
 from unlearnviz.views.panels.steering import Steering, _lost, _passes
+from unlearnviz.views.panels.steps import Steps
 from unlearnviz.views.panels.timeline import Timeline
 from unlearnviz.views.panels.verdict import Verdict
 from unlearnviz.views.picture import Picture
+from unlearnviz.views.showing import VIEWS
 
 STEP = GradientAscent()
 
 
 def test_the_panels_in_reading_order():
-    order = [ForgetSet, Neighbours, Steering, Preview, Timeline, PerplexityPanel, Leak, Drift, Sayings, Layers, Closer, Influence, Map, Push]
-    order += [Verdict, Paths, Membership, Distance, Ledger, Claims]
-    assert all_panels() == order
-    assert all(cls.title for cls in order)
+    order = {
+        "": [Steps, Timeline],
+        "Start": [Steering, PerplexityPanel, Sayings],
+        "Neighbours": [ForgetSet, Neighbours, Map],
+        "Where": [Layers, Preview, Drift, Closer, Push],
+        "Who": [Influence],
+        "Judge": [Verdict, Leak, Paths, Membership, Distance, Ledger, Claims],
+    }
+    assert {view: [cls for cls in all_panels() if cls.view == view] for view in ("", *VIEWS)} == order
+    assert all(cls.title for cls in all_panels())
 
 
 class Counted(Panel):
@@ -183,47 +192,16 @@ def test_nothing_can_be_picked_while_work_runs(shown):
 # -- Steering ---------------------------------------------------------------------------------------------------------
 
 
-def test_steering_steps_undoes_redoes_and_starts_again(shown):
-    panel, state = shown(Steering)
-    assert [panel.undo.disabled, panel.redo.disabled, panel.again.disabled, panel.stop.disabled] == [True] * 4
-    panel.step.click()
-    panel.count.value = 2
-    panel.run.click()
-    assert state.session.head == 3
-    assert [panel.undo.disabled, panel.redo.disabled, panel.again.disabled] == [False, True, False]
-    panel.undo.click()
-    assert (state.session.head, panel.redo.disabled) == (2, False)
-    panel.redo.click()
-    assert state.session.head == 3
-    panel.again.click()
-    assert state.session.head == 0
-
-
 def test_steering_takes_method_settings_and_place_from_its_controls(shown):
     panel, state = shown(Steering)
     panel.method.value = "fine-tune"
     panel.controls.by_name["learning_rate"].value = "0,01"
     panel.where.value = " block 1 "
-    panel.step.click()
-    record = state.session.history[1]
-    assert (record.method, record.where, record.settings["learning_rate"]) == ("fine-tune", "block 1", 0.01)
+    assert (state.method, state.where) == (FineTune(learning_rate=0.01), "block 1")
     panel.where.value = "  "
     assert (state.where, panel.where.value) == ("embedding", "embedding")
     state.where = "mlp"
     assert panel.where.value == "mlp"
-
-
-def test_a_setting_that_cannot_be_starts_nothing(shown):
-    panel, state = shown(Steering)
-    for name, written in (("learning_rate", "fast"), ("learning_rate", "-1"), ("update_norm", "nan")):
-        panel.controls.by_name[name].value = written
-        panel.step.click()
-        panel.run.click()
-        assert isinstance(state.error, BadSetting)
-        panel.controls.by_name[name].value = ""
-    assert len(state.session.history) == 1
-    panel.step.click()
-    assert (state.error, state.session.head) == (None, 1)
 
 
 def test_the_state_knows_what_is_chosen_or_what_is_wrong_with_it(shown):
@@ -238,18 +216,14 @@ def test_the_state_knows_what_is_chosen_or_what_is_wrong_with_it(shown):
     assert state.method.name == "fine-tune"
 
 
-def test_while_work_runs_only_stop_is_left(shown):
+def test_training_waits_for_work_and_a_twin_for_a_pick(shown):
     panel, state = shown(Steering)
-    state.step(STEP)
     state.lasting = "one step"
-    buttons = [panel.step, panel.run, panel.undo, panel.redo, panel.again, panel.learn, panel.twin]
-    assert all(each.disabled for each in buttons)
-    assert not panel.stop.disabled
-
-
-def test_with_nothing_picked_there_is_nothing_to_step(shown):
+    assert [panel.learn.disabled, panel.twin.disabled] == [True, True]
+    state.lasting = ""
+    assert [panel.learn.disabled, panel.twin.disabled] == [False, True]  # nothing is known of how it was taught
     panel, _ = shown(Steering, pick=None)
-    assert [panel.step.disabled, panel.run.disabled, panel.twin.disabled, panel.learn.disabled] == [True, True, True, False]
+    assert [panel.twin.disabled, panel.learn.disabled] == [True, False]
 
 
 def test_learn_asks_first_where_something_would_be_lost(shown):
@@ -266,7 +240,7 @@ def test_learn_asks_first_where_something_would_be_lost(shown):
         "Teach all texts again? It goes on from its present weights, and a new history starts: "
         "the 1 step of this history cannot be brought back."
     )
-    panel.leave.click()
+    panel.no.click()
     assert (panel.question.layout.display, panel.doubt.text, len(learned), state.session.head) == (hidden, "", 1, 1)
     panel.learn.click()
     state.undo()

@@ -117,8 +117,7 @@ def test_the_panel_measures_every_twin_when_asked_and_keeps_what_other_panels_se
 
     panel, state = shown(Verdict, ready)
     state.step(STEP)
-    panel.fold.unfolded = True
-    assert set(state.picture.readings) == {"perplexity", "generation"}  # looking measures nothing
+    assert set(state.picture.readings) == {"perplexity"}  # looking measures nothing
     assert (panel.table.caption, panel.another.description) == (CAPTION, "Train another twin")
     panel.another.click()
     assert len(state.picture.twins) == 2
@@ -139,7 +138,6 @@ def test_the_panel_measures_every_twin_when_asked_and_keeps_what_other_panels_se
 
 def test_without_a_recipe_there_is_no_twin_to_train_and_without_a_pick_nothing_to_measure(shown):
     panel, state = shown(Verdict, pick=None)
-    panel.fold.unfolded = True
     assert (panel.ask.disabled, panel.another.disabled, panel.table.rows) == (True, True, [])
     state.pick(["Mara Okafor"])
     assert (panel.ask.disabled, panel.another.disabled, panel.another.description) == (False, True, "Train the twin")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import MISSING, fields
 from typing import Any
 
@@ -143,11 +143,17 @@ def offer(drop: widgets.Dropdown, options: list[tuple[str, str]], callback: Call
         drop.observe(callback, "value")
 
 
-def close_all(widget: widgets.Widget) -> None:
-    """Close a widget, its layout and style, and all that it holds."""
+def every(widget: widgets.Widget) -> Iterator[widgets.Widget]:
+    """What a widget holds, its layout and style, and last the widget itself."""
     for child in getattr(widget, "children", ()):
-        close_all(child)
+        yield from every(child)
     for part in (getattr(widget, "layout", None), getattr(widget, "style", None)):
         if isinstance(part, widgets.Widget):
-            part.close()
-    widgets.Widget.close(widget)
+            yield part
+    yield widget
+
+
+def close_all(widget: widgets.Widget) -> None:
+    """Close a widget, its layout and style, and all that it holds."""
+    for each in list(every(widget)):
+        widgets.Widget.close(each)

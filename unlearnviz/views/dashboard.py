@@ -1,4 +1,4 @@
-"""Dashboard: the panels, laid out over one state; closes everything it made."""
+"""Dashboard: the panels in five views, laid out over one state; closes everything it made."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
-from unlearnviz.views.controls import close_all
+from unlearnviz.views.controls import close_all, every
 from unlearnviz.views.frame import Frame
 from unlearnviz.views.panels import all_panels
 from unlearnviz.views.panels.panel import WIDE
 from unlearnviz.views.sentence import Sentence
+from unlearnviz.views.showing import VIEWS
 from unlearnviz.views.state import SessionState
+from unlearnviz.views.tabs import Tabs
 from unlearnviz.views.working import Working
 
 if TYPE_CHECKING:
@@ -35,16 +37,45 @@ class Dashboard(widgets.VBox):
         head = Working(self.state)
         self.bar, self.working = head.bar, head.line
         self.panels = [cls(self.state) for cls in all_panels()]
-        columns = [widgets.VBox([p.widget for p in self.panels if p.column == column]) for column in range(3)]
         self.frame = Frame()
-        wide = [panel.widget for panel in self.panels if panel.column == WIDE]
-        super().__init__([self.frame, self.sentence, self.error, head, widgets.Box(columns).add_class("uv-columns"), *wide])
+        self.tabs = Tabs(VIEWS)
+        self.views = {view: self._view(view) for view in VIEWS}
+        above = widgets.HBox([panel.widget for panel in self.panels if not panel.view]).add_class("uv-above")
+        bar = widgets.HBox([self.tabs, head]).add_class("uv-bar")
+        super().__init__([self.frame, self.sentence, self.error, above, bar, *self.views.values()])
         self.add_class("uv-dashboard")
         self._closed = False
+        self.frame.on_here(self.tell_all)
+        self.tabs.observe(lambda change: self.state.show(change["new"]), "chosen")
+        self.state.observe(self._on_view, "view")
+        self._on_view({"new": self.state.view})
         self.state.observe(self._on_picture, "picture")
         self.state.observe(self._answered, ["finished", "error"])
         self.state.observe(self._on_error, "error")
         self.state.open()
+
+    def _view(self, view: str) -> widgets.VBox:
+        """What a tab shows: columns side by side, and what is as wide as all of them below."""
+        panels = [panel for panel in self.panels if panel.view == view]
+        columns = [[panel.widget for panel in panels if panel.column == column] for column in range(WIDE)]
+        used = [widgets.VBox(column) for column in columns if column]
+        grid = [widgets.Box(used).add_class(f"uv-columns-{len(used)}").add_class("uv-columns")] if used else []
+        wide = [panel.widget for panel in panels if panel.column == WIDE]
+        return widgets.VBox([*grid, *wide]).add_class("uv-view").add_class(f"uv-view-{view.lower()}")
+
+    def _on_view(self, change: dict[str, str]) -> None:
+        self.tabs.chosen = change["new"]
+        for view, box in self.views.items():
+            box.layout.display = None if view == change["new"] else "none"
+
+    def tell_all(self) -> None:
+        """Send the page the state of every widget.
+
+        A page that opens takes a snapshot of all widgets from the kernel and then builds them; what the kernel says meanwhile
+        finds no listener and is lost. So the page says when it is built, and is told everything once more.
+        """
+        for widget in every(self):
+            widget.send_state()
 
     async def idle(self) -> None:
         """Wait until nothing runs; raises the error that the work ended with, if any."""

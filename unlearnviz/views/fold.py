@@ -83,6 +83,7 @@ class Fold:
         show: draws a picture; called only while the fold is open.
         probe: measured when the fold is opened, and after every step while it is open.
         needs: label of a probe of another panel, which is asked for when the fold is opened and it was not measured.
+        view: the view that the fold stands in.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class Fold:
         show: Callable[[Picture], None],
         probe: Probe | None = None,
         needs: str = "",
+        view: str = "",
     ) -> None:
         self._state, self._build, self._show = state, build, show
         self._label = "" if probe is None else probe.label or probe.name
@@ -101,7 +103,7 @@ class Fold:
         self.body = widgets.VBox(layout={"display": "none"})
         self.widgets = [self.head, self.body]
         if probe is not None:
-            state.probe(probe)
+            state.probe(probe, view)
             state.live(self._label, live=False)
         self.head.observe(self._turned, "unfolded")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import anywidget
@@ -39,15 +40,24 @@ export default {
       last = {};
       root()?.setAttribute("data-finished", model.get("finished"));
     };
+    const named = () => root()?.setAttribute("data-recipe", model.get("recipe"));
     el.hidden = true;
     document.addEventListener("focusin", guard, { signal: over.signal });
     document.addEventListener("click", once, { capture: true, signal: over.signal });
     model.on("change:answers", answered);
-    const placed = () => (root() ? answered() : over.signal.aborted || requestAnimationFrame(placed));
+    model.on("change:recipe", named);
+    const placed = () => {
+      if (over.signal.aborted) return;
+      if (!root()) return requestAnimationFrame(placed);
+      answered();
+      named();
+      model.send({ kind: "here" }); // all widgets of the dashboard are built by now: none will miss what the kernel says
+    };
     placed();
     return () => {
       over.abort();
       model.off("change:answers", answered);
+      model.off("change:recipe", named);
     };
   },
 };
@@ -60,6 +70,7 @@ class Frame(anywidget.AnyWidget):
     Attributes:
         finished: how many pieces of work have ended; in the page the attribute `data-finished` of the dashboard.
         answers: counts them and refusals: each lets the next click through.
+        recipe: the hash of what was done so far; in the page the attribute `data-recipe`, for what is saved there.
     """
 
     _esm = _ESM
@@ -67,3 +78,8 @@ class Frame(anywidget.AnyWidget):
 
     finished = traitlets.Int(0).tag(sync=True)
     answers = traitlets.Int(0).tag(sync=True)
+    recipe = traitlets.Unicode().tag(sync=True)
+
+    def on_here(self, callback: Callable[[], object]) -> None:
+        """Call `callback` whenever a page has built the dashboard."""
+        self.on_msg(lambda _frame, content, _buffers: callback() if content.get("kind") == "here" else None)

@@ -21,19 +21,21 @@ class Losses:
 
     Args:
         state: measures on request; nothing is measured after a step by itself.
+        view: the view that shows them.
     """
 
-    def __init__(self, state: SessionState) -> None:
+    def __init__(self, state: SessionState, view: str = "") -> None:
         self._state = state
         self._history: History | None = None
         self._now: dict[int, dict[str, float]] = {}  # step -> passage -> loss
         self._start: dict[str, float] = {}
-        state.probe(PassagePerplexity(label=LABEL))
+        self._view = view
+        state.probe(PassagePerplexity(label=LABEL), view)
         state.live(LABEL, live=False)
 
     def ask(self, passages: Iterable[str]) -> None:
         """Measure these texts at the present step and at the start, now or when work has ended."""
-        self._state.probe(PassagePerplexity(tuple(passages), label=LABEL))
+        self._state.probe(PassagePerplexity(tuple(passages), label=LABEL), self._view)
         self._state.soon(lambda: self._state.ask(LABEL), f"ask {LABEL}")
 
     def look(self, picture: Picture) -> tuple[int | None, Mapping[str, float], Mapping[str, float]]:

@@ -27,12 +27,14 @@ class NextStep(traitlets.HasTraits):
         method: the method with its settings for the next step, or the error that is in them, or None before anything is chosen.
         wanted: the method that another panel has chosen for the next step, with its settings; Steering takes it over.
         ahead: whether every step is previewed before it is taken.
+        locked: why no step can be taken now, in a sentence that says what to do; "": one can.
     """
 
     where = traitlets.Unicode("embedding")
     method = traitlets.Any(None)
     wanted = traitlets.Any(None)
     ahead = traitlets.Bool(default_value=False)
+    locked = traitlets.Unicode("")
 
     session: Session
     _foreseen: tuple[History | None, tuple[Preview, ...]] = (None, ())  # replaced as a whole: the work's thread writes it

@@ -14,6 +14,7 @@ from unlearnviz.views.picks import Picks
 from unlearnviz.views.picture import Picture, take
 from unlearnviz.views.readouts import Readouts
 from unlearnviz.views.runner import Outcome, Runner, in_event_loop, part
+from unlearnviz.views.showing import Showing
 from unlearnviz.views.trials import Trials
 
 if TYPE_CHECKING:
@@ -26,10 +27,11 @@ if TYPE_CHECKING:
 LAST = "generation"  # measured last: reading takes longer than looking at charts
 
 
-class SessionState(NextStep, Picks, Trials):
+class SessionState(NextStep, Picks, Showing, Trials):
     """What the page knows of a session.
 
-    `NextStep` has what is chosen for the next step, `Picks` the verbs that pick, `Trials` those that compare runs and twins.
+    `NextStep` has what is chosen for the next step, `Picks` the verbs that pick, `Showing` which view is shown, `Trials` the
+    verbs that compare runs and twins.
 
     Attributes:
         picture: the immutable mirror of the session; replaced once per piece of work.
@@ -54,6 +56,7 @@ class SessionState(NextStep, Picks, Trials):
         self.session = session
         self.runner = Runner(self._on_progress, self._on_end, self._on_lasting)
         self._readouts = Readouts(session)
+        self._homes = {LAST: "Start"}
         self._ending = self._inline = False
         self._wishes: dict[str, Callable[[], None]] = {}  # asked for while work runs; of a kind the latest
         self._fresh: Picture | None = None  # drawn while work runs, when the next report comes
@@ -63,9 +66,10 @@ class SessionState(NextStep, Picks, Trials):
 
     # -- what is measured ---------------------------------------------------------------------------------------------
 
-    def probe(self, probe: Probe) -> None:
-        """Measure `probe` after every step; one of the same label is replaced."""
+    def probe(self, probe: Probe, view: str = "") -> None:
+        """Measure `probe` after every step, while `view` is shown ("": always); one of the same label is replaced."""
         self._readouts.put(probe)
+        self._homes[probe.label or probe.name] = view
 
     def live(self, label: str, *, live: bool) -> None:
         """Switch a slow probe to be measured after every step (and at once where it was not), or only when asked."""
@@ -205,10 +209,11 @@ class SessionState(NextStep, Picks, Trials):
     def _measuring(self, only: tuple[str, ...] = (), since: int | None = None) -> Generator[Progress, None, None]:
         """What is to be measured now: all live probes, or only some. Charts are drawn while the model still writes its answers."""
         self._acting = since is not None  # a run goes on
-        if only or self._acting or LAST in self.on_request or not self.session.forget:
-            yield from self._readouts.measuring(self.on_request, only, since)
+        waiting = (*self.on_request, *self.hidden())
+        if only or self._acting or LAST in waiting or not self.session.forget:
+            yield from self._readouts.measuring(waiting, only, since)
             return
-        yield from self._readouts.measuring((*self.on_request, LAST), (), since)
+        yield from self._readouts.measuring((*waiting, LAST), (), since)
         self._fresh = self._picture()
         self.runner.hurry = True
         yield Progress(0, 1, "drawn")

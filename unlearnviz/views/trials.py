@@ -33,6 +33,10 @@ class Trials(traitlets.HasTraits):
         """Run a piece of work."""
         raise NotImplementedError
 
+    def probe(self, probe: Probe, view: str = "") -> None:
+        """Measure a probe after every step."""
+        raise NotImplementedError
+
     def live(self, label: str, *, live: bool) -> None:
         """Whether a probe is measured after every step."""
         raise NotImplementedError
@@ -62,11 +66,11 @@ class Trials(traitlets.HasTraits):
 
         self.start("training another twin" if another else "training the twin", work())
 
-    def offer(self, probe: Probe) -> None:
-        """Measure a probe when it is asked for, unless there is one of its label already."""
+    def offer(self, probe: Probe, view: str = "") -> None:
+        """Measure a probe when it is asked for, while `view` is shown, unless there is one of its label already."""
         label = probe.label or probe.name
         if label not in self._readouts:
-            self._readouts.put(probe)
+            self.probe(probe, view)
             self.live(label, live=False)
 
     def judge(self, labels: Sequence[str]) -> None:

@@ -26,7 +26,7 @@ class Claims(Panel):
     """Of the chosen claim its intervals and its step, and a table of all of them."""
 
     title = "Claims: what four papers say, and what was found here"
-    column, order = WIDE, 15
+    view, column, order = "Judge", WIDE, 6
     folded = True
 
     def build(self) -> list[widgets.Widget]:

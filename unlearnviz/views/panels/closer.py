@@ -29,13 +29,13 @@ class Closer(Panel):
     """Three folds below Layers."""
 
     title = "A closer look"
-    column, order = 2, 2
+    view, column, order = "Where", 2, 0
 
     def build(self) -> list[widgets.Widget]:
         """The three lines that open them."""
-        self.by_text = Fold(self.state, "Layers, text by text", self._build_by_text, self._show_by_text, needs="gradient-norm")
-        self.keep = Fold(self.state, "Forget against keep", self._build_keep, self._show_keep, Conflict())
-        self.inside = Fold(self.state, "Inside a text", self._build_inside, self._show_inside, ActivationGradient())
+        self.by_text = Fold(self.state, "Layers, text by text", self._build_by_text, self._show_by_text, needs="gradient-norm", view=self.view)
+        self.keep = Fold(self.state, "Forget against keep", self._build_keep, self._show_keep, Conflict(), view=self.view)
+        self.inside = Fold(self.state, "Inside a text", self._build_inside, self._show_inside, ActivationGradient(), view=self.view)
         self.folds = (self.by_text, self.keep, self.inside)
         self.state.observe(self._moved, "where")
         return [widget for fold in self.folds for widget in fold.widgets]
@@ -68,7 +68,8 @@ class Closer(Panel):
         self.bars.update(figure, summary=sentence)
 
     def _moved(self, _change: object) -> None:
-        self.keep.show(self.state.picture)
+        if self.open:
+            self.keep.show(self.state.picture)
 
     def _clicked(self, click: dict[str, Any]) -> None:
         given = click["customdata"]
@@ -115,7 +116,6 @@ class Closer(Panel):
             self.tokens.update(found.rows)
         self.said.text = found.sentence + few
 
-    def close(self) -> None:
-        """Also stop watching the place."""
+    def leave(self) -> None:
+        """Stop watching the place."""
         self.state.unobserve(self._moved, "where")
-        super().close()

@@ -20,31 +20,31 @@ class Distance(Panel):
     """A chart of points, of the whole model or of one part; it draws what Drift has measured anyway."""
 
     title = "Distance: how far from the start, and is it the way to the twin?"
-    column, order = WIDE, 13
+    view, column, order = "Judge", WIDE, 4
     folded = True
 
     def build(self) -> list[widgets.Widget]:
         """Of which part, from how near, and the points."""
         style = {"description_width": "60px"}
         self.part = widgets.Dropdown(description="of", options=[("the whole model", "all")], value="all", style=style, layout={"width": "260px"})
-        self.view = widgets.Dropdown(description="look at", options=VIEWS, value=VIEWS[0], style=style, layout={"width": "280px"})
+        self.drawing = widgets.Dropdown(description="look at", options=VIEWS, value=VIEWS[0], style=style, layout={"width": "280px"})
         self.twins = button(
             "Measure all twins", lambda: self.state.judge([LABEL]), tooltip="How far twins lie apart that differ in nothing but the seed"
         )
         self.chart = Chart(None, summary="")
         self.chart.on_click(self._clicked)
-        for control in (self.part, self.view):
+        for control in (self.part, self.drawing):
             control.observe(self._chosen, "value")
         row = {"flex_flow": "row wrap", "align_items": "center"}
-        return [widgets.HBox([self.part, self.view, self.twins], layout=row), self.chart]
+        return [widgets.HBox([self.part, self.drawing, self.twins], layout=row), self.chart]
 
     def show(self, picture: Picture) -> None:
         """The present step, the path, and the twins."""
         names = [("the whole model" if group == "all" else block_name(group), group) for group in groups(picture)]
         offer(self.part, names, self._chosen)
-        figure, sentence = distance(picture, self.part.value, self.view.value)
+        figure, sentence = distance(picture, self.part.value, self.drawing.value)
         self.chart.update(figure, summary=sentence)
-        self.view.disabled = figure is None
+        self.drawing.disabled = figure is None
         missing = any(LABEL not in readings for readings in picture.twins.values())
         self.twins.layout.display = None if len(picture.twins) > 1 and missing else "none"
 

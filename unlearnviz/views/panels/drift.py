@@ -19,11 +19,11 @@ class Drift(Panel):
     """Distances in weight space along the path."""
 
     title = "Drift"
-    column, order = 1, 5
+    view, column, order = "Where", 1, 1
 
     def build(self) -> list[widgets.Widget]:
         """One chart."""
-        self.state.probe(UpdateSize())
+        self.state.probe(UpdateSize(), self.view)
         self.chart = Chart(None, summary="The distance from the start appears here.")
         return [self.chart]
 

@@ -24,7 +24,7 @@ class ForgetSet(Panel):
     """Chooses what shall be forgotten."""
 
     title = "Forget set"
-    column, order = 0, 0
+    view, column, order = "Neighbours", 0, 0
 
     def build(self) -> list[widgets.Widget]:
         """What is picked, what is worth knowing about these texts, search, results, and a box for a new text."""

@@ -51,7 +51,7 @@ class Influence(Panel):
     """A map of texts x parts on request; a click on a row opens the text, token by token."""
 
     title = "Influence: which texts keep the forget texts in the model?"
-    column, order = WIDE, 0
+    view, column, order = "Who", WIDE, 0
 
     def build(self) -> list[widgets.Widget]:
         """What is counted, the map, and the text that was clicked."""
@@ -114,10 +114,10 @@ class Influence(Panel):
         for settings in self.advanced.children[1:]:
             settings.layout.display = "" if self.score.value == REMOVAL else "none"
         if self.score.value == REMOVAL:
-            self.state.probe(replace(self.removal.value(), label=self.label))
+            self.state.probe(replace(self.removal.value(), label=self.label), self.view)
             return
         few = len(self.state.session.forget) <= APART and self.score.value == SCORES[0]
-        self.state.probe(InfluenceProbe(score=self.score.value, each=few, label=self.label))
+        self.state.probe(InfluenceProbe(score=self.score.value, each=few, label=self.label), self.view)
 
     def _set(self, _change: object) -> None:
         """The settings of a removal: what is measured next has them."""
@@ -165,7 +165,7 @@ class Influence(Panel):
         passage = self._rows.get(click["y"])
         if passage:
             self._passage = passage
-            self.state.probe(TokenInfluence(passage=passage))
+            self.state.probe(TokenInfluence(passage=passage), self.view)
             self.state.soon(lambda: self.state.ask(TOKENS), "ask")
             self._show_tokens(self.state.picture)
 
@@ -200,7 +200,6 @@ class Influence(Panel):
         """Measuring waits for work."""
         self.request.enable(idle=idle)
 
-    def close(self) -> None:
-        """Also stop watching the switch."""
+    def leave(self) -> None:
+        """Stop watching the switch."""
         self.request.close()
-        super().close()

@@ -22,11 +22,11 @@ class Layers(Panel):
     """Where in the model the forget texts pull."""
 
     title = "Layers"
-    column, order = 2, 1
+    view, column, order = "Where", 0, 0
 
     def build(self) -> list[widgets.Widget]:
         """Bars, heat map, and a switch for slow models."""
-        self.state.probe(GradientNorm())
+        self.state.probe(GradientNorm(), self.view)
         self.bars = Chart(None, summary="Gradient norms appear here.")
         self.map = Chart(None, summary="")
         self.bars.on_click(self._clicked)
@@ -43,8 +43,9 @@ class Layers(Panel):
         self.map.update(figure, summary=sentence)
 
     def _redraw(self, _change: object) -> None:
-        figure, sentence = layers_now(self.state.picture, self.state.where)
-        self.bars.update(figure, summary=sentence)
+        if self.open:
+            figure, sentence = layers_now(self.state.picture, self.state.where)
+            self.bars.update(figure, summary=sentence)
 
     def _clicked(self, click: dict[str, Any]) -> None:
         given = click["customdata"]
@@ -56,8 +57,7 @@ class Layers(Panel):
         """Measuring waits for work."""
         self.request.enable(idle=idle)
 
-    def close(self) -> None:
-        """Also stop watching the place and the switch."""
+    def leave(self) -> None:
+        """Stop watching the place and the switch."""
         self.request.close()
         self.state.unobserve(self._redraw, "where")
-        super().close()

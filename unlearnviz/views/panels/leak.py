@@ -11,7 +11,7 @@ from unlearnviz.engine.probes.leak import Leak as LeakProbe
 from unlearnviz.views.chart import Chart
 from unlearnviz.views.controls import button
 from unlearnviz.views.leak_figures import COLLATERAL, NOT_YET, collateral, leak
-from unlearnviz.views.panels.panel import Panel
+from unlearnviz.views.panels.panel import WIDE, Panel
 from unlearnviz.views.sentence import Sentence
 
 if TYPE_CHECKING:
@@ -24,12 +24,12 @@ class Leak(Panel):
     """A strip of points per group of prompts, and one number with its definition."""
 
     title = "What leaks, and what else was touched"
-    column, order = 1, 4
+    view, column, order = "Judge", WIDE, 1
 
     def build(self) -> list[widgets.Widget]:
         """The button, the strips, the sentence."""
         for probe, label in ((LeakProbe(), LEAK), (Collateral(), BESIDE)):
-            self.state.probe(probe)
+            self.state.probe(probe, self.view)
             self.state.live(label, live=False)
         self.ask = button(
             "Measure now",

@@ -41,7 +41,7 @@ class Ledger(Panel):
     """A map of what was recorded, two lists to choose from it, and the storage meter."""
 
     title = "Ledger: what was recorded while it learned, to be rolled back"
-    column, order = WIDE, 14
+    view, column, order = "Judge", WIDE, 5
     folded = True
 
     def build(self) -> list[widgets.Widget]:

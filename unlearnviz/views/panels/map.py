@@ -28,16 +28,16 @@ class Map(Panel):
     """Folded; drawn when asked, coloured by the change of each text's loss since the start."""
 
     title = "Map of the texts: what the model reads alike, and what moved; draw around texts to pick them"
-    column, order = WIDE, 1
+    view, column, order = "Neighbours", WIDE, 0
     folded = True
 
     def build(self) -> list[widgets.Widget]:
         """Two buttons and the map."""
-        self.losses = Losses(self.state)
+        self.losses = Losses(self.state, self.view)
         self._passages = {passage.id: passage for passage in self.state.session.corpus}
         self._chosen: list[Passage] = []  # drawn around, and not picked yet
         self._colourless = False  # the map was asked for, and then its colours will be
-        self.state.probe(TextMap(limit=LIMIT, label=LABEL))
+        self.state.probe(TextMap(limit=LIMIT, label=LABEL), self.view)
         self.state.live(LABEL, live=False)
         meaning = "Where the model puts each text, and how its loss changed since the start"
         self.draw = button("Draw the map", self._ask, tooltip=meaning, width="130px")

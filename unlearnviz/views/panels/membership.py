@@ -24,12 +24,12 @@ class Membership(Panel):
     """Two histograms with a threshold, and the curve of all thresholds."""
 
     title = "Membership: can it be told that the model was taught these texts?"
-    column, order = WIDE, 12
+    view, column, order = "Judge", WIDE, 3
     folded = True
 
     def build(self) -> list[widgets.Widget]:
         """The button and the choice of a number, the threshold, the histograms and the curve."""
-        self.state.offer(MembershipInference())
+        self.state.offer(MembershipInference(), self.view)
         self.ask = button(
             "Measure now",
             lambda: self.state.soon(lambda: self.state.ask(LABEL), f"ask {LABEL}"),

@@ -36,11 +36,11 @@ class Neighbours(Panel):
     """Fuzzy matches, above a threshold that changes this list and never the measured groups."""
 
     title = "Neighbours"
-    column, order = 0, 1
+    view, column, order = "Neighbours", 1, 0
 
     def build(self) -> list[widgets.Widget]:
         """Threshold, histogram, how to sort, the list, what to do with it, and how to compare."""
-        self.comparing, self.losses = Comparing(self.state), Losses(self.state)
+        self.comparing, self.losses = Comparing(self.state), Losses(self.state, self.view)
         self.threshold = Slider(label="Similar at least", minimum=0, maximum=100, step=1, value=60)
         self.histogram = Chart(None, summary=WAITING)
         self.sort = widgets.Dropdown(description="Sort by", options=SORTS, **DROP)
@@ -81,7 +81,7 @@ class Neighbours(Panel):
     def _alike(self, probe: ModelSimilarity) -> None:
         """The model's similarity, measured when asked."""
         self._alike_label = str(probe.label)
-        self.state.probe(probe)
+        self.state.probe(probe, self.view)
         self.state.live(self._alike_label, live=False)
 
     def _ask_at(self, change: dict[str, int]) -> None:
@@ -212,7 +212,6 @@ class Neighbours(Panel):
         if self.exact is not None:
             self.exact.disabled = not idle
 
-    def close(self) -> None:
-        """Also stop watching for the end of work."""
+    def leave(self) -> None:
+        """Stop watching for the end of work."""
         self.state.unobserve(self._ended, "finished")
-        super().close()

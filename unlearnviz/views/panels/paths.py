@@ -25,14 +25,14 @@ class Paths(Panel):
     """A chart of all branches, and the buttons that add one."""
 
     title = "Paths: runs of several methods from the same start, side by side"
-    column, order = WIDE, 11
+    view, column, order = "Judge", WIDE, 2
     folded = True
 
     def build(self) -> list[widgets.Widget]:
         """What is run, what is drawn upwards, the lines."""
         self.measures = {each.name: each for each in measures()}
         for each in self.measures.values():
-            self.state.offer(each.probe())
+            self.state.offer(each.probe(), self.view)
         narrow = {"description_width": "40px"}
         self.name = widgets.Text(description="name", placeholder="method, place", style=narrow, layout={"width": "220px"})
         self.count = widgets.BoundedIntText(value=5, min=1, max=1000, description="steps", style=narrow, layout={"width": "110px"})
@@ -107,8 +107,6 @@ class Paths(Panel):
         self.run.disabled = self.reference.disabled = not idle or not self.state.picture.forget
         self.stop.disabled = idle
 
-    def close(self) -> None:
-        """Also stop following what runs."""
-        if self.built:
-            self.working.leave()
-        super().close()
+    def leave(self) -> None:
+        """Stop following what runs."""
+        self.working.leave()

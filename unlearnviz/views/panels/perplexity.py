@@ -18,7 +18,7 @@ class PerplexityPanel(Panel):
     """How surprised the model is by what it shall forget, by what looks like it, by the rest, and by what it never saw."""
 
     title = "Perplexity"
-    column, order = 1, 3
+    view, column, order = "Start", 1, 0
 
     def build(self) -> list[widgets.Widget]:
         """One chart."""

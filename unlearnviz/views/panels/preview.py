@@ -19,7 +19,7 @@ class Preview(Panel):
     """A button, and bars per group of texts."""
 
     title = "Preview"
-    column, order = 1, 1
+    view, column, order = "Where", 1, 0
 
     def build(self) -> list[widgets.Widget]:
         """The button, the switch, the bars."""
@@ -41,13 +41,13 @@ class Preview(Panel):
         self.enable(idle=not self.state.lasting)
 
     def _redraw(self, _change: object) -> None:
-        self.show(self.state.picture)
+        if self.open:
+            self.show(self.state.picture)
 
     def enable(self, *, idle: bool) -> None:
         """A preview waits for work, and for a text to forget."""
         self.ask.disabled = not idle or not self.state.picture.forget
 
-    def close(self) -> None:
-        """Also stop watching what is chosen."""
+    def leave(self) -> None:
+        """Stop watching what is chosen."""
         self.state.unobserve(self._redraw, ["method", "where"])
-        super().close()

@@ -21,12 +21,12 @@ class Push(Panel):
     """Two charts, folded."""
 
     title = "What did this step push? Tokens that moved, and next words that became more and less likely"
-    column, order = WIDE, 2
+    view, column, order = "Where", WIDE, 0
     folded = True
 
     def build(self) -> list[widgets.Widget]:
         """The rows that moved; a prompt, and the words after it."""
-        self.state.probe(PushProbe())
+        self.state.probe(PushProbe(), self.view)
         half = {"flex": "1 1 380px", "min_width": "0", "width": "auto"}
         self.rows = Chart(None, summary="", layout=half)
         self.prompt = widgets.Dropdown(

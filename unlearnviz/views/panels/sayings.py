@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 
 from unlearnviz.engine.probes.generation import Generation, half_prompt
+from unlearnviz.views.fold import folded
 from unlearnviz.views.on_request import OnRequest
 from unlearnviz.views.panels.panel import Panel
 from unlearnviz.views.tokens import TokenText
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from unlearnviz.views.picture import Picture
 
 SHOWN = 5
+AT_ONCE = 2  # the others are a click away
 TOKENS = (24, 40)  # to write: at least, where a prompt nearly fills the model's context, and at most
 SILENT = "(nothing: it stops here)"
 UNPICKED = "(pick a text to forget first: prompts are answered together with its readings)"
@@ -26,7 +28,7 @@ class Sayings(Panel):
     """Up to five prompts of the picked texts, and one of your own; edit a prompt and it answers."""
 
     title = "What it says now"
-    column, order = 2, 0
+    view, column, order = "Start", 2, 0
 
     def build(self) -> list[widgets.Widget]:
         """A line to edit and three columns of text for each prompt."""
@@ -50,7 +52,8 @@ class Sayings(Panel):
         self._for: tuple[str, ...] = ()
         self._showing = False
         rows = [part for pair in zip(self.prompts, self.answers, strict=True) for part in pair]
-        return [self.hint, self.request.widget, *rows]
+        more = folded("More prompts", rows[2 * AT_ONCE :])
+        return [*rows[: 2 * AT_ONCE], *more, self.hint, self.request.widget]
 
     def show(self, picture: Picture) -> None:
         """The answers of the present step beside those of the start and the twin."""
@@ -86,7 +89,7 @@ class Sayings(Panel):
                 self.answers[k].update(())
         finally:
             self._showing = False
-        self.state.probe(self._asking())  # no longer the prompts that were edited for other texts
+        self.state.probe(self._asking(), self.view)  # no longer the prompts that were edited for other texts
         reading = picture.now("generation")
         if reading is not None and any(_text(reading, prompt) is None for prompt in prompts):
             self.ask()  # a new forget set after edited prompts
@@ -101,7 +104,7 @@ class Sayings(Panel):
         """Have the present prompts answered."""
         written = tuple(dict.fromkeys(field.value for field in self.prompts if field.value.strip()))
         if written:
-            self.state.probe(self._asking(*written))
+            self.state.probe(self._asking(*written), self.view)
             self.state.soon(lambda: self.state.ask("generation"), "ask")
 
     def _asking(self, *prompts: str) -> Generation:
@@ -114,10 +117,9 @@ class Sayings(Panel):
         """Measuring waits for work; an edited prompt is remembered and answered when it ends."""
         self.request.enable(idle=idle)
 
-    def close(self) -> None:
-        """Also stop watching the switch."""
+    def leave(self) -> None:
+        """Stop watching the switch."""
         self.request.close()
-        super().close()
 
 
 def _text(reading: Reading | None, prompt: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Steering: which method, how, where; and the buttons that act."""
+"""Steering: which method, how, and where the next step is taken; teaching the model and its twin."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 class Steering(Panel):
-    """The wheel: settings above, actions below."""
+    """The wheel: what the next step does."""
 
     title = "Steering"
-    column, order = 1, 0
+    view, column, order = "Start", 0, 1
 
     def build(self) -> list[widgets.Widget]:
-        """Whether the model knows the texts; Step, Run, Stop, Undo, Redo, Start again; Learn, Train the twin; method and where."""
+        """Whether the model knows the texts; method, where, settings; Learn, Train the twin."""
         self.advice = Sentence()
         self.method = widgets.Dropdown(
             description="method", options=list(registry), value="gradient-ascent", style=WIDE, layout={"width": "97%"}
@@ -42,17 +42,6 @@ class Steering(Panel):
             tooltip="embedding, block 3, blocks 2-5, attention, mlp, head, all, or several with commas",
             style=WIDE,
             layout={"width": "97%"},
-        )
-        self.step = button("Step", self._step, tooltip="One step, with all readings", primary=True)
-        self.count = widgets.BoundedIntText(
-            value=5, min=1, max=1000, description="steps", style={"description_width": "40px"}, layout={"width": "110px"}
-        )
-        self.run = button("Run", self._run, tooltip="Several steps; ends by itself where the retain texts suffer or the method is done")
-        self.stop = button("Stop", self.state.stop, tooltip="Stop what is running; the unfinished part is not kept")
-        self.undo = button("Undo", self.state.undo, tooltip="One step back, exactly")
-        self.redo = button("Redo", self.state.redo, tooltip="The undone step again, exactly")
-        self.again = button(
-            "Start again", lambda: self.state.go_to(0), tooltip="Back to the start; every step stays in the history"
         )
         self.learn = button(
             "Learn",
@@ -81,12 +70,10 @@ class Steering(Panel):
         self.state.observe(self._wanted, "wanted")
         return [
             self.advice,
-            widgets.HBox([self.step, self.run, self.count, self.stop], layout=row),
-            widgets.HBox([self.undo, self.redo, self.again], layout=row),
-            self.teaching,
             self.method,
             self.where,
             self.settings,
+            self.teaching,
         ]
 
     def _places(self) -> list[str]:
@@ -124,24 +111,6 @@ class Steering(Panel):
             self.method.value = change["new"].name
             self.controls.set(change["new"].settings)
 
-    def _asked(self) -> Method | None:
-        self._tell()
-        chosen = self.state.method
-        if isinstance(chosen, UnlearnvizError):
-            self.state.refused(chosen)
-            return None
-        return chosen
-
-    def _step(self) -> None:
-        method = self._asked()
-        if method is not None:
-            self.state.step(method)
-
-    def _run(self) -> None:
-        method = self._asked()
-        if method is not None:
-            self.state.run(self.count.value, method)
-
     def _learn(self) -> None:
         """At once where there is nothing to lose; else the page asks first."""
         lost = _lost(self.state.picture, len(self.state.session.history) - 1)
@@ -156,24 +125,24 @@ class Steering(Panel):
         """Below the buttons, over the whole width."""
         self.doubt = Sentence()
         self.teach_again = button("Yes, teach it again", self._teach)
-        self.leave = button("No", self._leave, tooltip="Keep the model and its history as they are")
-        buttons = widgets.HBox([self.teach_again, self.leave], layout={"flex_flow": "row wrap"})
+        self.no = button("No", self._dismiss, tooltip="Keep the model and its history as they are")
+        buttons = widgets.HBox([self.teach_again, self.no], layout={"flex_flow": "row wrap"})
         self.question = widgets.VBox([self.doubt, buttons], layout={"width": "100%"})
         self.teaching.children = (*self.teaching.children, self.question)
         return self.question
 
     def _teach(self) -> None:
-        self._leave()
+        self._dismiss()
         self.state.learn(self.epochs.value)
 
-    def _leave(self) -> None:
+    def _dismiss(self) -> None:
         if self.question is not None:
             self.doubt.text = ""
             self.question.layout.display = "none"
 
     def show(self, picture: Picture) -> None:
         """Whether the model knows the texts, and which buttons make sense now."""
-        self._leave()
+        self._dismiss()
         known = _known(picture)
         # of texts that it knows this is worth a line at the start only: later steps are there to undo it
         self.advice.text = "" if known.knows and picture.step else known.sentence
@@ -181,23 +150,17 @@ class Steering(Panel):
         self.enable(idle=not self.state.lasting)
 
     def enable(self, *, idle: bool) -> None:
-        """While work runs only Stop is left."""
+        """Training waits for work."""
         picture = self.state.picture
-        self.step.disabled = self.run.disabled = not idle or not picture.forget
-        self.undo.disabled = not idle or not picture.can_undo
-        self.redo.disabled = not idle or not picture.can_redo
-        self.again.disabled = not idle or picture.step == 0
         self.learn.disabled = not idle
         if self.question is not None:
             self.teach_again.disabled = not idle
         self.twin.disabled = not idle or not picture.can_train_twin or picture.has_twin or not picture.forget
-        self.stop.disabled = idle
 
-    def close(self) -> None:
-        """Also stop watching what is chosen elsewhere."""
+    def leave(self) -> None:
+        """Stop watching what is chosen elsewhere."""
         self.state.unobserve(self._placed, "where")
         self.state.unobserve(self._wanted, "wanted")
-        super().close()
 
 
 def _passes(session: Session) -> int:

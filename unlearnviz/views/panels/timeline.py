@@ -18,7 +18,7 @@ class Timeline(Panel):
     """Where we stand, where we were, and the branches."""
 
     title = "Timeline"
-    column, order = 1, 2
+    column, order = 0, 1
 
     def build(self) -> list[widgets.Widget]:
         """Slider, branches."""

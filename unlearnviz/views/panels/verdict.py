@@ -21,14 +21,13 @@ class Verdict(Panel):
     """A table, measured when asked, and a button for one more twin."""
 
     title = "Verdict: is it as if the texts had never been seen?"
-    column, order = WIDE, 10
-    folded = True
+    view, column, order = "Judge", WIDE, 0
 
     def build(self) -> list[widgets.Widget]:
         """The buttons, and the table."""
         self.measures = measures()
         for each in self.measures:
-            self.state.offer(each.probe())
+            self.state.offer(each.probe(), self.view)
         self.ask = button("Measure now", self._ask, tooltip="All measures, now, at the start, and of every twin; each is shown when it is done")
         self.slow = widgets.Checkbox(
             value=False,
@@ -66,8 +65,6 @@ class Verdict(Panel):
         self.another.disabled = not idle or not picture.forget or not picture.can_train_twin
         self.stop.disabled = idle
 
-    def close(self) -> None:
-        """Also stop following what runs."""
-        if self.built:
-            self.working.leave()
-        super().close()
+    def leave(self) -> None:
+        """Stop following what runs."""
+        self.working.leave()
