@@ -13,6 +13,7 @@ from unlearnviz.engine.corpus import Corpus, Passage
 from unlearnviz.engine.events import Event, Listeners, Measured, Picked, Stepped
 from unlearnviz.engine.groups import choose_groups, notes_on, resolve
 from unlearnviz.engine.history import History, StepRecord
+from unlearnviz.engine.keepable import Keepable
 from unlearnviz.engine.methods.method import Method
 from unlearnviz.engine.model import LanguageModel
 from unlearnviz.engine.moving import Moving
@@ -35,8 +36,10 @@ if TYPE_CHECKING:
 UPDATE_FRACTION = 0.0078  # of a selection's norm: what 0.25 is of the shipped embedding's 32.2
 
 
-class Session(Moving, Teachable):
-    """The state of unlearning, step by step; `Moving` has the verbs that go back and forth, `Teachable` those that train.
+class Session(Moving, Teachable, Keepable):
+    """The state of unlearning, step by step.
+
+    `Moving` has the verbs that go back and forth, `Teachable` those that train, `Keepable` those that keep a recipe of it all.
 
     Verbs that take time come twice: `step(...)` does it and returns, `stepping(...)` is the same work as an iterator of
     `Progress`, for pages: each item is a point to stop at, closing the iterator cancels, and its return value is the result.
@@ -65,6 +68,7 @@ class Session(Moving, Teachable):
     ) -> None:
         if not (math.isfinite(update_fraction) and update_fraction > 0):
             raise BadSetting(f"update_fraction={update_fraction!r} is out of range; allowed is above 0.")
+        super().__init__()
         self.model = model
         self.corpus = corpus
         self.seed = seed
@@ -86,7 +90,9 @@ class Session(Moving, Teachable):
     @classmethod
     def from_pretrained(cls, name_or_path: str | Path, *, corpus: Corpus, seed: int = 0, **options: Any) -> Session:
         """Open any Hugging Face causal LM over your own texts; options as for `LanguageModel.from_pretrained`."""
-        return cls(LanguageModel.from_pretrained(name_or_path, **options), corpus, seed=seed)
+        session = cls(LanguageModel.from_pretrained(name_or_path, **options), corpus, seed=seed)
+        session.source = {"model": str(name_or_path)}
+        return session
 
     def __repr__(self) -> str:
         return f"Session({self.model!r}, {self.corpus!r}, step {self.head} on {self.history.branch!r}, forget {len(self.forget)} texts)"

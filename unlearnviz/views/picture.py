@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from unlearnviz.engine.history import StepRecord
 from unlearnviz.engine.probes.probe import Reading
+from unlearnviz.engine.session_recipe import SHOWN
 
 if TYPE_CHECKING:
     from unlearnviz.engine.corpus import Passage
@@ -38,6 +39,7 @@ class Picture:
         blocks: number of transformer blocks.
         sentence: what happened last, in one plain sentence.
         notes: what the session has to say about its texts.
+        recipe: the first 12 hex digits of the hash of the session's recipe; "" before there is a session.
     """
 
     step: int = 0
@@ -62,6 +64,7 @@ class Picture:
     blocks: int = 0
     sentence: str = ""
     notes: tuple[str, ...] = ()
+    recipe: str = ""
 
     def now(self, label: str) -> Reading | None:
         """The reading at the head, or None."""
@@ -132,4 +135,5 @@ def take(
         blocks=session.model.layout.blocks,
         sentence=sentence,
         notes=tuple(session.notes),
+        recipe=session.recipe_hash()[:SHOWN],
     )
