@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from unlearnviz.engine.history import StepRecord
 from unlearnviz.engine.probes.probe import Reading
-from unlearnviz.views import figures
+from unlearnviz.views import styles
 from unlearnviz.views.picture import Picture
 
 HOSTILE = "<img src=x onerror=alert(1)> %{y} <b>"
-MARA, TOM = ({group: (f"{who}-{group}",) for group in figures.COLOURS} for who in ("mara", "tom"))
+MARA, TOM = ({group: (f"{who}-{group}",) for group in styles.COLOURS} for who in ("mara", "tom"))
 
 
 def record(step, parent):

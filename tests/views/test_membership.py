@@ -10,7 +10,6 @@ import pytest
 
 from unlearnviz.engine.methods.gradient_ascent import GradientAscent
 from unlearnviz.engine.probes.probe import Reading
-from unlearnviz.views.figures import COLOURS, TWIN
 from unlearnviz.views.influence_figures import PALE
 from unlearnviz.views.membership_figures import (
     MEANING,
@@ -25,6 +24,7 @@ from unlearnviz.views.membership_figures import (
     span,
 )
 from unlearnviz.views.panels.membership import LABEL, Membership
+from unlearnviz.views.styles import COLOURS, NOW, TWIN
 
 STEP = GradientAscent()
 JUDGED = {"auc": 97.25, "auc_low": 94.0, "auc_high": 98.5, "true_rate": 90.0, "false_rate": 10.0}
@@ -86,7 +86,7 @@ def test_bars_up_and_down_hold_all_texts_of_each_kind():
         "mean of forget": (2.0, "circle"),
         "mean of never seen": (5.0, "x"),
         "mean of forget, at the start": (0.5, "diamond-tall-open"),
-        "mean of forget, twin": (12.0, "diamond-tall-open"),
+        "mean of forget, twin": (12.0, "hourglass-open"),
     }
     assert [shape.x0 for shape in figure.layout.shapes] == [2.5]
     assert figure.layout.xaxis.title.text == "loss (nats per token; lower = as if taught)"
@@ -134,7 +134,7 @@ def test_the_curve_goes_through_the_threshold_beside_start_and_twin():
     figure, said = curves(Readings(reading(), reading(members=(0.5, 0.6)), reading(members=(11.0,))), "loss", 2.0)
     traces = {trace.name: trace for trace in figure.data}
     assert list(traces) == ["chance", "at the start", "twin", "now", "threshold"]
-    assert (traces["now"].line.color, traces["twin"].line.color) == (COLOURS["forget"], TWIN)
+    assert (traces["now"].line.color, traces["twin"].line.color) == (NOW.colour, TWIN.colour)
     assert len({trace.line.dash for trace in figure.data if trace.mode == "lines"}) == 4
     assert (traces["threshold"].x, traces["threshold"].y) == ((20.0,), (75.0,))
     assert (20.0, 75.0) in set(zip(np.round(traces["now"].x, 9), np.round(traces["now"].y, 9), strict=True))

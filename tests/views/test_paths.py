@@ -12,11 +12,11 @@ from unlearnviz.engine.methods.gradient_ascent import GradientAscent
 from unlearnviz.engine.probes.probe import Reading
 from unlearnviz.errors import BadSetting
 from unlearnviz.views.branches import Point, change, kept, runs
-from unlearnviz.views.figures import TWIN
 from unlearnviz.views.measures import Measure
 from unlearnviz.views.panels.paths import Paths
 from unlearnviz.views.path_figures import REFERENCE, STYLES, trade_off
 from unlearnviz.views.picture import Picture
+from unlearnviz.views.styles import TWIN
 
 STEP = GradientAscent()
 MARA, TOM = Passage("mara", "Mara."), Passage("tom", "Tom.")
@@ -92,8 +92,8 @@ def test_lines_have_a_colour_a_dash_and_a_marker_and_the_references_are_those_of
     assert (kind.line.color, kind.line.dash, kind.marker.symbol) == REFERENCE
     assert list(traces["main"].customdata) == [0, 1, 2]
     assert list(traces["main"].marker.size) == [8, 8, 14]  # where we are
-    assert (traces["twin (retrained)"].x, traces["twin (retrained)"].y, traces["twin (retrained)"].marker.color) == ((0.0,), (20.0,), TWIN)
-    assert [(shape.y0, shape.line.dash) for shape in figure.layout.shapes] == [(2.0, "dot"), (20.0, "dashdot")]
+    assert (traces["twin (retrained)"].x, traces["twin (retrained)"].y, traces["twin (retrained)"].marker.color) == ((0.0,), (20.0,), TWIN.colour)
+    assert [(shape.y0, shape.line.dash) for shape in figure.layout.shapes] == [(2.0, "longdash"), (20.0, "dashdot")]
     assert figure.layout.yaxis.type == "log"
     assert said == (
         "Perplexity (lower = better remembered) and change of the perplexity of retain at the end of each run: main 30 at +25 %; side 12 at ±0 %; "
@@ -106,7 +106,7 @@ def test_the_range_of_several_twins_is_a_band():
     twins = {0: {"perplexity": AFTER}, 1: {"perplexity": perplexity(28.0, 4.1, "twin 1")}}
     figure, _ = trade_off(picture(TAKEN, twins=twins), PERPLEXITY)
     band = figure.layout.shapes[-1]
-    assert (band.type, band.y0, band.y1, band.fillcolor) == ("rect", 20.0, 28.0, TWIN)
+    assert (band.type, band.y0, band.y1, band.fillcolor) == ("rect", 20.0, 28.0, TWIN.colour)
 
 
 def test_what_lies_far_off_is_told_and_not_drawn():

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from unlearnviz.papers.claim import AGAINST, HOLDS, OPEN
 from unlearnviz.views.figures import Drawn, Part, compose
 from unlearnviz.views.plain import plain
+from unlearnviz.views.styles import THRESHOLD
 
 if TYPE_CHECKING:
     from unlearnviz.papers.claim import Claim, Interval
@@ -22,7 +23,6 @@ MEANING = (
 )
 NONE = "–"
 STYLES = {HOLDS: ("#0072B2", "circle"), AGAINST: ("#D55E00", "x"), OPEN: ("#5A5A5A", "diamond-open")}
-LINE = "#7A3E9D"
 SAID = {HOLDS: "It holds under", AGAINST: "Against it speak", OPEN: "Open, no interval on one side of the line"}
 
 
@@ -78,7 +78,7 @@ def intervals(claim: Claim) -> Drawn:
             traces.append(_points("measured" if at_line else side, mine, [places[words] for words in mine], colour, symbol))
             parts.append(f"Measured: {'; '.join(map(str, mine.values()))}." if at_line else f"{SAID[side]}: {'; '.join(mine)}.")
     ends = [-0.5, len(shown) - 0.5]
-    line = {"color": LINE, "width": 2, "dash": "dash"}
+    line = {"color": THRESHOLD, "width": 2, "dash": "dash"}
     name = plain(f"{claim.line:g}: {claim.line_means}")
     traces.append({"type": "scatter", "mode": "lines", "name": name, "x": [claim.line] * 2, "y": ends, "line": line, "hoverinfo": "skip"})
     up = {"tickvals": list(places.values()), "ticktext": [plain(words) for words in places], "range": ends}

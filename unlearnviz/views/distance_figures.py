@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from unlearnviz.engine.narration import number
-from unlearnviz.views.figures import TWIN, Drawn, Part, along_path, block_name, compose
+from unlearnviz.views.figures import Drawn, Part, along_path, block_name, compose
 from unlearnviz.views.influence_figures import signed
+from unlearnviz.views.styles import NOW, START, TWIN, State
 
 if TYPE_CHECKING:
     from unlearnviz.engine.probes.probe import Reading
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 LABEL = "update-size"
 VIEWS = ("the whole way to the twin", "near the start")
-NOW, START = "#D55E00", "#444444"
 DIRECTION = "direction {} (cosine: 1 = straight towards the twin, 0 = at right angles to the way, −1 = straight away)"
 PLANE = "In the picture the distances of each point from start and twin are exact; those between other points are not."
 
@@ -59,18 +59,18 @@ def distance(picture: Picture, group: str = "all", view: str = VIEWS[0]) -> Draw
             "mode": "lines+markers",
             "name": "steps of this path",
             "opacity": 0.45,
-            "line": {"color": NOW, "width": 1.5},
-            "marker": {"symbol": "circle", "size": 6, "color": NOW},
+            "line": {"color": NOW.colour, "width": 1.5},
+            "marker": {"symbol": NOW.marker, "size": 6, "color": NOW.colour},
             "customdata": [step for step, _ in steps],
             "text": [f"step {step}" for step, _ in steps],
             "hovertemplate": "%{text}: %{x:.3g} along, %{y:.3g} aside<extra></extra>",
         },
-        _mark("start (do nothing)", (0.0, 0.0), START, "diamond-tall-open", 14),
-        _mark(f"now (step {picture.step})", here, NOW, "circle", 12),
+        _mark("start (do nothing)", (0.0, 0.0), START, 14),
+        _mark(f"now (step {picture.step})", here, NOW, 12),
     ]
     if view == VIEWS[0]:
-        traces.append(_mark("twin (retrained)", (way, 0.0), TWIN, "hourglass-open", 15))
-        traces += [_mark(f"twin of seed {seed}", at, TWIN, "hourglass-open", 10) for seed, at, _ in twins]
+        traces.append(_mark("twin (retrained)", (way, 0.0), TWIN, 15))
+        traces += [_mark(f"twin of seed {seed}", at, TWIN, 10) for seed, at, _ in twins]
     figure = compose(340, traces, **_axes([at for _, at in steps] + [here], [at for _, at, _ in twins], way, view))
     return figure, f"{_sentence(what, picture.step, now, twins)} {PLANE}"
 
@@ -102,8 +102,8 @@ def _twins(picture: Picture, group: str) -> list[tuple[int, tuple[float, float],
     return found
 
 
-def _mark(name: str, at: tuple[float, float], colour: str, symbol: str, size: int) -> Part:
-    marker = {"symbol": symbol, "size": size, "color": colour, "line": {"width": 2, "color": colour}}
+def _mark(name: str, at: tuple[float, float], style: State, size: int) -> Part:
+    marker = {"symbol": style.marker, "size": size, "color": style.colour, "line": {"width": 2, "color": style.colour}}
     about = f"{name}: %{{x:.3g}} along, %{{y:.3g}} aside<extra></extra>"
     return {"type": "scatter", "mode": "markers", "name": name, "x": [at[0]], "y": [at[1]], "marker": marker, "hovertemplate": about}
 
@@ -117,7 +117,7 @@ def _axes(near: Sequence[tuple[float, float]], twins: Sequence[tuple[float, floa
     across["range"] = [left - 0.08 * size, right + 0.08 * size]
     upwards = {"title": {"text": "aside of it (L2 norm)"}, "range": [-0.08 * size, top + 0.08 * size], "scaleanchor": "x", "nticks": 6}
     arrow: Part = {"x": 1, "xref": "x domain", "xanchor": "right", "y": 0, "yref": "y", "yanchor": "top", "showarrow": False}
-    arrow |= {"text": f"the twin lies {number(way)} that way \N{RIGHTWARDS ARROW}", "font": {"size": 11, "color": TWIN}}
+    arrow |= {"text": f"the twin lies {number(way)} that way \N{RIGHTWARDS ARROW}", "font": {"size": 11, "color": TWIN.colour}}
     return {"xaxis": across, "yaxis": upwards, "annotations": [] if view == VIEWS[0] else [arrow], "margin": {"l": 62, "r": 12, "t": 8, "b": 44}}
 
 

@@ -11,12 +11,8 @@ import plotly.graph_objects as go
 from unlearnviz.engine.narration import number
 from unlearnviz.engine.probes.probe import Reading
 from unlearnviz.views.picture import Picture
+from unlearnviz.views.styles import NOW, TWIN
 
-# Okabe and Ito's colours, told apart by the colour-blind; each group also has its own dash and marker
-COLOURS = {"forget": "#D55E00", "neighbours": "#9E6A00", "retain": "#0072B2", "never seen": "#5A5A5A"}
-DASHES = {"forget": "solid", "neighbours": "dash", "retain": "solid", "never seen": "dot"}
-MARKERS = {"forget": "circle", "neighbours": "diamond", "retain": "square", "never seen": "x"}
-TWIN = "#007A5E"
 Drawn = tuple[go.Figure | None, str]  # no figure: nothing was measured, and the sentence says so
 
 
@@ -129,16 +125,17 @@ def along_path(picture: Picture, label: str) -> list[tuple[int, Reading]]:
 def drift(picture: Picture) -> Drawn:
     """Distance of the weights from the start and to the twin, along the path."""
     columns = [
-        ("from_start", "from the start", {"color": "#D55E00", "dash": "solid"}, "circle"),
-        ("to_twin", "to the twin", {"color": TWIN, "dash": "dash"}, "diamond"),
+        ("from_start", "from the start", NOW),
+        ("to_twin", "to the twin", TWIN),
     ]
     traces: list[Part] = []
-    for column, name, line, symbol in columns:
+    for column, name, style in columns:
         first = True
         for part in segments(along_path(picture, "update-size")):
             points = [(position, whole) for position, reading in part if (whole := reading.rows[-1][column]) is not None]
             if points:
-                traces.append(line_over_steps(picture, name, points, line, {"symbol": symbol, "size": 7}, first=first))
+                line, marker = {"color": style.colour, "dash": style.dash}, {"symbol": style.marker, "size": 7}
+                traces.append(line_over_steps(picture, name, points, line, marker, first=first))
                 first = False
     up = {"title": {"text": "distance (L2 norm)"}, "rangemode": "tozero"}
     figure = compose(250, traces, xaxis=step_axis(picture), yaxis=up)

@@ -14,12 +14,10 @@ import numpy as np
 from unlearnviz.engine.narration import number
 from unlearnviz.engine.probes.probe import Reading
 from unlearnviz.views.figures import Drawn, block_name, compose
+from unlearnviz.views.styles import DIVERGING, PALE
 
 SHOWN = 20  # texts drawn at first; the rest is one click away
 ROW = 19  # pixels of a text in the map
-PALE = 0.35  # opacity of what was measured at another step
-# blue through white to orange: told apart by the colour-blind, and the same two colours shade the tokens of a text
-DIVERGING = [[0.0, "#0072B2"], [0.25, "#7FB8D8"], [0.5, "#FFFFFF"], [0.75, "#EAAE7F"], [1.0, "#D55E00"]]
 WAYS = ("now", "at the start", "difference")
 BY = ("parts of the model", "forget texts")
 

@@ -9,9 +9,10 @@ from typing import Any
 
 from unlearnviz.engine.narration import number
 from unlearnviz.views.figures import WIDE_LEFT, Drawn, Part, along_path, block_name, compose, segments, step_axis, upright
-from unlearnviz.views.influence_figures import DIVERGING, signed, snippet
+from unlearnviz.views.influence_figures import signed, snippet
 from unlearnviz.views.picture import Picture
 from unlearnviz.views.plain import plain
+from unlearnviz.views.styles import CHOSEN, DIVERGING, MEASURED, START
 
 USES = (
     "The embedding is used twice, and the hatched bars are the two uses, not more of it. As input: the vector that a word is read as; "
@@ -39,9 +40,9 @@ def layers_now(picture: Picture, where: str) -> Drawn:
         "width": [0.45 if each else 0.8 for each in part],
         "customdata": [row["group"] for row in rows],
         "marker": {
-            "color": "#56B4E9",
+            "color": MEASURED,
             "pattern": {"shape": ["/" if each else "" for each in part], "fillmode": "overlay", "fgcolor": "white", "size": 5},
-            "line": {"color": "#D55E00", "width": [3 if row["group"] == chosen else 0 for row in rows]},
+            "line": {"color": CHOSEN, "width": [3 if row["group"] == chosen else 0 for row in rows]},
         },
         "name": "now",
         "hovertemplate": "%{y}: %{x:.3g}<extra></extra>",
@@ -56,11 +57,11 @@ def layers_now(picture: Picture, where: str) -> Drawn:
             "mode": "markers",
             "name": "at the start",
             "customdata": [row["group"] for row in rows],
-            "marker": {"symbol": "line-ns", "size": 12, "line": {"width": 2, "color": "#333333"}},
+            "marker": {"symbol": START.marker, "size": 10, "color": START.colour, "line": {"width": 2, "color": START.colour}},
             "hovertemplate": "%{y} at the start: %{x:.3g}<extra></extra>",
         }
         traces.append(marks)
-    across = {"title": {"text": "gradient norm; | = at the start"}}
+    across = {"title": {"text": "gradient norm; \N{WHITE DIAMOND} = at the start"}}
     figure = compose(330, traces, margin=WIDE_LEFT, showlegend=False, xaxis=across)
     strongest = max((row for row in rows if "part_of" not in row), key=lambda row: -1.0 if math.isnan(row["norm"]) else row["norm"])
     said = (
@@ -202,11 +203,11 @@ def conflict(picture: Picture, where: str) -> Drawn:
                 "mode": "markers",
                 "name": "at the start",
                 "customdata": groups,
-                "marker": {"symbol": "line-ns", "size": 12, "line": {"width": 2, "color": "#333333"}},
+                "marker": {"symbol": START.marker, "size": 10, "color": START.colour, "line": {"width": 2, "color": START.colour}},
                 "hovertemplate": "%{y} at the start: %{x:+.3f}<extra></extra>",
             }
         )
-    across = {"title": {"text": "cosine, −1 to 1; | = at the start"}, "range": [-1.04, 1.04], "tickvals": [-1, -0.5, 0, 0.5, 1]}
+    across = {"title": {"text": "cosine, −1 to 1; \N{WHITE DIAMOND} = at the start"}, "range": [-1.04, 1.04], "tickvals": [-1, -0.5, 0, 0.5, 1]}
     figure = compose(350, traces, margin=WIDE_LEFT, showlegend=False, xaxis=across)
     return figure, " ".join([*_conflict_said(reading.rows, chosen, where), "Click a part to make it the place of the next step."])
 

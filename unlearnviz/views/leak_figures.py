@@ -9,9 +9,10 @@ from typing import Any
 
 from unlearnviz.engine.narration import number
 from unlearnviz.engine.probes.probe import Reading
-from unlearnviz.views.figures import COLOURS, MARKERS, TWIN, Drawn, compose, upright
-from unlearnviz.views.influence_figures import PALE, snippet
+from unlearnviz.views.figures import Drawn, compose, upright
+from unlearnviz.views.influence_figures import snippet
 from unlearnviz.views.plain import plain
+from unlearnviz.views.styles import COLOURS, MARKERS, PALE, START, TWIN
 
 GROUPS = ("forget", "paraphrase", "neighbours", "never seen")  # from the top
 SHADES = {**COLOURS, "paraphrase": "#A8338B"}
@@ -35,8 +36,8 @@ def leak(now: Reading | None, start: Reading | None, twin: Reading | None, *, he
         trace["opacity"] = 1.0 if now.step == here else PALE
     for name, reading, colour, symbol in (
         ("mean", now, "#222222", "line-ns"),
-        ("at the start", start, "#444444", "diamond-tall-open"),
-        ("twin", twin, TWIN, "hourglass-open"),
+        ("at the start", start, START.colour, START.marker),
+        ("twin", twin, TWIN.colour, TWIN.marker),
     ):
         means = {group: _mean(reading, group) for group in groups if reading is not None}
         shown = {group: value for group, value in means.items() if value is not None}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from unlearnviz.engine.narration import number
 from unlearnviz.views.figures import WIDE_LEFT, Drawn, Part, block_name, compose
 from unlearnviz.views.layer_figures import heat_map
+from unlearnviz.views.styles import CHOSEN
 
 if TYPE_CHECKING:
     from unlearnviz.engine.corpus import Passage
@@ -52,7 +53,7 @@ def recorded(ledger: Ledger, show: str, epochs: Collection[int], groups: Collect
 def _frame(column: int, row: int) -> Part:
     """A frame around a chosen cell."""
     ends: Part = {"x0": column - 0.46, "x1": column + 0.46, "xref": "x", "y0": row - 0.42, "y1": row + 0.42, "yref": "y"}
-    return {"type": "rect", **ends, "line": {"color": "#D55E00", "width": 3}}
+    return {"type": "rect", **ends, "line": {"color": CHOSEN, "width": 3}}
 
 
 def _extent(ledger: Ledger) -> str:

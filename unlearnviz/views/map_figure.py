@@ -11,13 +11,14 @@ import numpy as np
 
 from unlearnviz.engine.probes.probe import Reading
 from unlearnviz.views.figures import Drawn, compose
-from unlearnviz.views.influence_figures import DIVERGING, PALE, signed, snippet
+from unlearnviz.views.influence_figures import signed, snippet
 from unlearnviz.views.plain import plain
+from unlearnviz.views.styles import DIVERGING, MARKERS, PALE
 
-GROUPS = {"to forget": "circle", "same person": "diamond", "others": "square", "never seen": "x"}
+GROUPS = dict(zip(("to forget", "same person", "others", "never seen"), MARKERS.values(), strict=True))
 SIZES = {"to forget": 12, "same person": 9, "others": 6, "never seen": 7}
 LINES = ({"width": 0.7, "color": "#888888"}, {"width": 1.5, "color": "#222222"})
-GREY = "#BBBBBB"  # not measured
+GREY = "#949494"  # not measured
 
 
 @dataclass(frozen=True)

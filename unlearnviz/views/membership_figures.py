@@ -9,15 +9,14 @@ import numpy as np
 from unlearnviz.engine.membership import STATISTICS, roc
 from unlearnviz.engine.probes.membership_inference import CLASSIFIERS, accuracy_said, auc_said, scores, side_said, undecided
 from unlearnviz.engine.probes.probe import Reading
-from unlearnviz.views.figures import COLOURS, MARKERS, TWIN, Drawn, Part, compose, upright
-from unlearnviz.views.influence_figures import PALE
+from unlearnviz.views.figures import Drawn, Part, compose, upright
+from unlearnviz.views.styles import COLOURS, HERE, MARKERS, NOW, PALE, START, THRESHOLD, TWIN
 
 TITLES = {"loss": "loss", "entropy": "entropy of the next token", "min-k": "Min-K %", "min-k++": "Min-K %++"}
 MEANING = "The aim is the twin's value, or 50 % where there is no twin; far above and far below give the texts away."
 NOT_YET = "Not measured yet: press Measure now. The model reads the texts to forget and all that it never saw; that can be stopped."
 BINS = 32
 TAIL = 0.02  # of the never-seen texts on either side: few that lie far out would press all others together
-LINE = "#7A3E9D"  # of the threshold
 UP = {"forget": 1, "never seen": -1}  # bars upwards and downwards
 
 
@@ -85,13 +84,13 @@ def histograms(readings: Readings, statistic: str, threshold: float, *, here: in
         trace["opacity"] = 1.0 if now.step == here else PALE
     upwards = _percent(max(float(trace["customdata"].max()) for trace in traces))
     traces += [_mean(f"mean of {group}", values, MARKERS[group], COLOURS[group]) for group, values in kinds.items()]
-    for name, reading, colour in (("at the start", readings.start, "#444444"), ("twin", readings.twin, TWIN)):
+    for name, reading, style in (("at the start", readings.start, START), ("twin", readings.twin, TWIN)):
         members = texts(reading, statistic)[0] if reading is not None else np.zeros(0)
         if len(members):
-            traces.append(_mean(f"mean of forget, {name}", members, "diamond-tall-open", colour))
+            traces.append(_mean(f"mean of forget, {name}", members, style.marker, style.colour))
     like = "lower" if STATISTICS[statistic].sign < 0 else "higher"
     across = {"title": {"text": f"{TITLES[statistic]} ({STATISTICS[statistic].unit}; {like} = as if taught)", "standoff": 4}}
-    figure = compose(280, traces, shapes=[upright(threshold, LINE, 2)], bargap=0, barmode="relative", xaxis=across, yaxis=upwards)
+    figure = compose(280, traces, shapes=[upright(threshold, THRESHOLD, 2)], bargap=0, barmode="relative", xaxis=across, yaxis=upwards)
     far = int(sum(((values < low) | (values > high)).sum() for values in kinds.values()))
     out = f" The outermost bars hold {far} never-seen text{'s that lie' if far > 1 else ' that lies'} further out." if far else ""
     return figure, sentence(readings, statistic, here=here) + out
@@ -104,14 +103,10 @@ def curves(readings: Readings, statistic: str, threshold: float) -> Drawn:
         return None, ""
     if not judged(now, statistic):
         return None, "No curve is drawn of texts that cannot be judged."
-    traces: list[Part] = [_line("chance", np.array([0.0, 1.0]), np.array([0.0, 1.0]), "#999999", "dash", 1)]
-    for name, reading, colour, dash in (
-        ("at the start", readings.start, "#444444", "dot"),
-        ("twin", readings.twin, TWIN, "dashdot"),
-        ("now", now, COLOURS["forget"], "solid"),
-    ):
+    traces: list[Part] = [_line("chance", np.array([0.0, 1.0]), np.array([0.0, 1.0]), HERE, "dash", 1)]
+    for name, reading, style in (("at the start", readings.start, START), ("twin", readings.twin, TWIN), ("now", now, NOW)):
         if reading is not None and judged(reading, statistic):
-            traces.append(_line(name, *roc(*scores(_texts(reading), statistic)), colour, dash, 2))
+            traces.append(_line(name, *roc(*scores(_texts(reading), statistic)), style.colour, style.dash, 2))
     found, mistaken = (
         100 * count / len(each) for count, each in zip(called(now, statistic, threshold), texts(now, statistic), strict=True)
     )
@@ -121,7 +116,7 @@ def curves(readings: Readings, statistic: str, threshold: float) -> Drawn:
         "name": "threshold",
         "x": [mistaken],
         "y": [found],
-        "marker": {"symbol": "circle", "size": 10, "color": LINE},
+        "marker": {"symbol": "circle", "size": 10, "color": THRESHOLD},
         "hovertemplate": "threshold: %{y:.0f} % found, %{x:.0f} % by mistake<extra></extra>",
     }
     across = {"title": {"text": "never-seen texts called members (%)", "standoff": 4}, "range": [-2, 102]}

@@ -7,11 +7,9 @@ from typing import Any
 import numpy as np
 
 from unlearnviz.engine.search import Matches
-from unlearnviz.views.figures import COLOURS, Drawn, compose, upright
+from unlearnviz.views.figures import Drawn, compose, upright
 from unlearnviz.views.matches import Matched
-
-PALE = 0.35  # opacity of what is below the threshold
-LINE = "#D55E00"
+from unlearnviz.views.styles import COLOURS, PALE, THRESHOLD
 
 
 def histogram(matched: Matched, threshold: float) -> Drawn:
@@ -46,7 +44,7 @@ def histogram(matched: Matched, threshold: float) -> Drawn:
         "tickvals": [0, 20, 40, 60, 80, 100],
     }
     margin = {"l": 48, "r": 14, "t": 6, "b": 36}
-    figure = compose(150, [bars], shapes=[upright(threshold, LINE, 2)], margin=margin, bargap=0, xaxis=across, yaxis=up)
+    figure = compose(150, [bars], shapes=[upright(threshold, THRESHOLD, 2)], margin=margin, bargap=0, xaxis=across, yaxis=up)
     return figure, sentence(matched, threshold)
 
 

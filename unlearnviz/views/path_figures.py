@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from unlearnviz.engine.narration import number
 from unlearnviz.views.branches import Point, Run, change, kept, runs
-from unlearnviz.views.figures import TWIN, Drawn, Part, compose, log_axis
+from unlearnviz.views.figures import Drawn, Part, compose, log_axis
 from unlearnviz.views.influence_figures import signed, snippet
 from unlearnviz.views.plain import plain
+from unlearnviz.views.styles import START, TWIN, State
 
 if TYPE_CHECKING:
     from unlearnviz.engine.probes.probe import Reading
@@ -42,17 +43,14 @@ def trade_off(picture: Picture, measure: Measure) -> Drawn:
     damages, values = [point.damage for point in points], [point.value for point in points]
     shapes: list[Part] = []
     of_twin = change(picture.twin.get("perplexity"), picture.start.get("perplexity"), kept(picture))
-    for name, reading, damage, colour, dash, symbol in (
-        ("start (do nothing)", start, 0.0, "#444444", "dot", "diamond-tall-open"),
-        ("twin (retrained)", twin, of_twin, TWIN, "dashdot", "hourglass-open"),
-    ):
+    for name, reading, damage, style in (("start (do nothing)", start, 0.0, START), ("twin (retrained)", twin, of_twin, TWIN)):
         if reading is None or reading.value is None or not math.isfinite(reading.value):
             continue
         values.append(reading.value)
-        shapes.append(_level(reading.value, colour, dash))
+        shapes.append(_level(reading.value, style))
         if damage is not None and damage <= FURTHEST:
             damages.append(damage)
-            traces.append(_mark(name, damage, reading.value, colour, symbol))
+            traces.append(_mark(name, damage, reading.value, style))
     if len(spread) > 1:
         shapes.append(_band(min(spread), max(spread)))
         values += spread
@@ -93,21 +91,21 @@ def _line(picture: Picture, run: Run, measure: Measure, style: tuple[str, str, s
     }
 
 
-def _mark(name: str, damage: float, value: float, colour: str, symbol: str) -> Part:
-    marker = {"symbol": symbol, "size": 15, "color": colour, "line": {"width": 2, "color": colour}}
+def _mark(name: str, damage: float, value: float, style: State) -> Part:
+    marker = {"symbol": style.marker, "size": 15, "color": style.colour, "line": {"width": 2, "color": style.colour}}
     about = f"{name}: %{{y:.3g}}<br>texts to keep %{{x:+.2f}} %<extra></extra>"
     return {"type": "scatter", "mode": "markers", "name": name, "x": [damage], "y": [value], "marker": marker, "hovertemplate": about}
 
 
-def _level(value: float, colour: str, dash: str) -> Part:
+def _level(value: float, style: State) -> Part:
     ends: Part = {"x0": 0, "x1": 1, "xref": "x domain", "y0": value, "y1": value, "yref": "y"}
-    return {"type": "line", **ends, "line": {"color": colour, "dash": dash, "width": 1.2}}
+    return {"type": "line", **ends, "line": {"color": style.colour, "dash": style.dash, "width": 1.2}}
 
 
 def _band(low: float, high: float) -> Part:
     """Where the twins of several seeds lie."""
     ends: Part = {"x0": 0, "x1": 1, "xref": "x domain", "y0": low, "y1": high, "yref": "y"}
-    return {"type": "rect", **ends, "fillcolor": TWIN, "opacity": 0.12, "line": {"width": 0}, "layer": "below"}
+    return {"type": "rect", **ends, "fillcolor": TWIN.colour, "opacity": 0.12, "line": {"width": 0}, "layer": "below"}
 
 
 def _nothing(picture: Picture, measure: Measure, found: Sequence[Run]) -> str:

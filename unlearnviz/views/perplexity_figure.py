@@ -6,10 +6,6 @@ import math
 
 from unlearnviz.engine.narration import number
 from unlearnviz.views.figures import (
-    COLOURS,
-    DASHES,
-    MARKERS,
-    TWIN,
     Drawn,
     Part,
     along_path,
@@ -21,6 +17,7 @@ from unlearnviz.views.figures import (
     upright,
 )
 from unlearnviz.views.picture import Picture
+from unlearnviz.views.styles import COLOURS, DASHES, HERE, MARKERS, START, TWIN
 
 
 def perplexity(picture: Picture) -> Drawn:
@@ -41,16 +38,15 @@ def perplexity(picture: Picture) -> Drawn:
             first = False
     shapes: list[Part] = []
     labels: list[Part] = []
-    references = [("original", picture.start, "#444444", "dot"), ("twin", picture.twin, TWIN, "dashdot")]
-    for name, readings, shade, dash in references:
+    for name, readings, style in (("original", picture.start, START), ("twin", picture.twin, TWIN)):
         reading = readings.get("perplexity")
         level = None if reading is None else reading.value
         if level is not None and math.isfinite(level):
             values.append(level)
-            shapes.append(_level(level, shade, dash))
-            labels.append(_label(level, f"forget, {name}: {number(level)}", shade, left=name == "twin"))
+            shapes.append(_level(level, style.colour, style.dash))
+            labels.append(_label(level, f"forget, {name}: {number(level)}", style.colour, left=name == "twin"))
     if len(picture.path) > 1:
-        shapes.append(upright(picture.path.index(picture.step), "#999999", 1))
+        shapes.append(upright(picture.path.index(picture.step), HERE, 1))
     up = {"type": "log", "title": {"text": "perplexity (low = remembered)"}, **log_axis(values)}
     figure = compose(300, traces, shapes=shapes, annotations=labels, xaxis=step_axis(picture), yaxis=up)
     return figure, _sentence(picture)

@@ -10,10 +10,11 @@ from unlearnviz.engine.history import StepRecord
 from unlearnviz.engine.methods.method import Method
 from unlearnviz.engine.preview import Preview, actual
 from unlearnviz.engine.stepping import json_safe
-from unlearnviz.views.figures import COLOURS, Drawn, Part, block_name, compose
-from unlearnviz.views.influence_figures import PALE, signed
+from unlearnviz.views.figures import Drawn, Part, block_name, compose
+from unlearnviz.views.influence_figures import signed
 from unlearnviz.views.picture import Picture
 from unlearnviz.views.plain import plain
+from unlearnviz.views.styles import COLOURS, HERE, PALE
 
 SIGN = "Positive: the texts become less likely."
 NOT_YET = "Not previewed: press Preview the step, and see what it would change in each group of texts before you take it."
@@ -116,7 +117,7 @@ def _draw(preview: Preview, became: Mapping[str, float], *, pale: bool) -> Any:
 
 
 def _bars(name: str, groups: Sequence[str], values: Mapping[str, float], *, pale: bool, hatched: bool) -> Part:
-    colours = [COLOURS.get(group, "#5A5A5A") for group in groups]
+    colours = [COLOURS.get(group, HERE) for group in groups]
     marker: Part = {"color": colours, "line": {"color": colours, "width": 1}}
     if hatched:
         marker["pattern"] = {"shape": "/", "fillmode": "replace", "size": 6}

@@ -11,9 +11,10 @@ from unlearnviz.views.figures import Drawn, Part, compose
 from unlearnviz.views.influence_figures import signed, snippet
 from unlearnviz.views.inside_text import shown
 from unlearnviz.views.plain import plain
+from unlearnviz.views.styles import DIVERGING, HERE, MEASURED
 
 LINE = 24  # pixels of a token
-UP, DOWN = "#D55E00", "#0072B2"
+DOWN, UP = DIVERGING[0][1], DIVERGING[-1][1]
 PENDING = "It is being measured, or waits for a text to forget."
 
 
@@ -32,11 +33,11 @@ def moved(reading: Reading | None) -> Drawn:
             "name": "moved",
             "x": [row["moved"] for row in rows],
             "y": at,
-            "marker": {"color": "#56B4E9"},
+            "marker": {"color": MEASURED},
             "hovertemplate": "moved %{x:.3g}<extra></extra>",
         }
     ]
-    for use, symbol, colour in (("input", "diamond", "#333333"), ("output", "x", "#D55E00")):
+    for use, symbol, colour in (("input", "diamond", "#333333"), ("output", "x", "#A8338B")):
         if rows[-1][use] is not None:
             marks: Part = {"type": "scatter", "mode": "markers", "name": f"as {use}", "x": [row[use] for row in rows], "y": at}
             marks |= {"marker": {"symbol": symbol, "size": 8, "color": colour}, "hovertemplate": f"as {use}: %{{x:.3g}}<extra></extra>"}
@@ -72,7 +73,7 @@ def next_words(reading: Reading | None, prompt: str) -> Drawn:
         "name": "change",
         "x": [x for row in rows for x in (row["before"], row["after"], None)],
         "y": [y for k in at for y in (k, k, None)],
-        "line": {"color": "#999999", "width": 3},
+        "line": {"color": HERE, "width": 3},
         "showlegend": False,
         "hoverinfo": "skip",
     }
