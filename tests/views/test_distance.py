@@ -112,11 +112,11 @@ def test_the_panel_draws_what_was_measured_and_measures_all_twins_when_asked(sho
     assert panel.twins.layout.display == "none"
     panel.part.value = "block 1"  # which did not move
     assert "nothing has moved" in panel.chart.summary
-    panel.part.value, panel.view.value = "embedding", VIEWS[1]
+    panel.part.value, panel.drawing.value = "embedding", VIEWS[1]
     assert len(panel.chart.figure.layout.annotations) == 1
     state.step(STEP)
     panel.chart._handle_custom_msg({"kind": "click", "customdata": 1}, [])
     assert state.picture.step == 1
     state.pick(["Tom Lindqvist"])
-    assert panel.view.disabled
+    assert panel.drawing.disabled
     assert "so it cannot be said whether that is the right way" in panel.chart.summary
