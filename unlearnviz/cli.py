@@ -1,4 +1,4 @@
-"""The command line: `unlearnviz build-demo`, and the experiments whose results the lessons show."""
+"""The command line: `unlearnviz app`, `unlearnviz build-demo`, and the experiments whose results the lessons show."""
 
 from __future__ import annotations
 
@@ -22,6 +22,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status (0 done, 1 a target was missed, 2 an error that says what to do)."""
     parser = argparse.ArgumentParser(prog="unlearnviz", description="Watch a language model forget, step by step.")
     commands = parser.add_subparsers(dest="command", required=True)
+    app = commands.add_parser("app", help="show the dashboard as a page in the browser, with nothing to run (Ctrl-C ends it)")
+    app.add_argument("--port", type=int, default=None, help="where to listen (without it, a free port is found)")
+    app.add_argument("--no-browser", action="store_true", help="only print the address")
     build = commands.add_parser("build-demo", help="rebuild the shipped world from its seed (about 10 minutes on 2 cores)")
     build.add_argument(
         "--full", action="store_true", help="also train four twins with other seeds and eight other people's twins"
@@ -51,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
         command = commands.add_parser(name, help=says)
         command.add_argument("--out", type=Path, default=None, help="file to write to (the installed package's by default)")
     chosen = parser.parse_args(arguments)
-    others = {"build-demo": _build, "removals": _check, "paraphrases": _rank, "fuzzy-or-iterative": _compare, "tofu": _forget_authors}
+    others = {"app": _serve, "build-demo": _build, "removals": _check, "paraphrases": _rank, "fuzzy-or-iterative": _compare, "tofu": _forget_authors}
     run = others.get(chosen.command, _experiment)
     try:
         report, held = run(chosen)
@@ -60,6 +63,13 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     print(report)
     return 0 if held else 1
+
+
+def _serve(chosen: argparse.Namespace) -> tuple[str, bool]:
+    from unlearnviz.app.serving import serve
+
+    serve(port=chosen.port, browser=not chosen.no_browser, tell=_tell)
+    return "The app has ended.", True
 
 
 def _build(chosen: argparse.Namespace) -> tuple[str, bool]:

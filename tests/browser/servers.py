@@ -54,11 +54,7 @@ def served(command, url, home):
     with log.open("w") as out:
         process = subprocess.Popen(command, env=environment(home), stdout=out, stderr=out, start_new_session=True)
     try:
-        deadline = time.monotonic() + START
-        while not answers(url):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"The server did not start:\n{log.read_text()[-3000:]}")
-            time.sleep(0.05)  # between two questions to a server that has no other way to say that it is ready
+        wait_for(url, process, log)
         yield
     finally:
         process.terminate()
@@ -67,6 +63,15 @@ def served(command, url, home):
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def wait_for(url, process, log):
+    """Return once `url` answers; a process that ends before, or takes too long, is an error with its log."""
+    deadline = time.monotonic() + START
+    while not answers(url):
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"The server did not start:\n{log.read_text()[-3000:]}")
+        time.sleep(0.05)  # between two questions to a server that has no other way to say that it is ready
 
 
 def answers(url):
