@@ -38,7 +38,7 @@ def living():
 
 @pytest.fixture
 def shown(living):
-    """A function: a panel over a fresh state that is open and shows its view, `ready` before the panel is made; closed at the end, with nothing left."""
+    """A function: a panel over a fresh state that is open and shows its view, `ready` before; closed at the end, with nothing left."""
     made = []
 
     def show(cls, ready=None, **options):

@@ -51,7 +51,7 @@ def test_a_lock_says_why_and_goes(shown):
     assert (panel.why.text, panel.step.disabled) == ("", False)
 
 
-@pytest.mark.parametrize(("name", "written"), [("learning_rate", "fast"), ("learning_rate", "-1"), ("update_norm", "nan")])
+@pytest.mark.parametrize("name, written", [("learning_rate", "fast"), ("learning_rate", "-1"), ("update_norm", "nan")])
 def test_a_setting_that_cannot_be_starts_nothing(shown, name, written):
     made = []
 
