@@ -19,7 +19,7 @@ def grown(*parents: int) -> History:
     history = History()
     for parent in parents:
         history.move(parent)
-        history.add(StepRecord(len(history), parent, history.branch, "gradient-ascent"))
+        history.add(StepRecord(len(history), parent, history.next_branch(), "gradient-ascent"))
     return history
 
 
@@ -68,11 +68,81 @@ def test_a_branch_is_named_at_the_head_and_grows_from_there():
     assert history.branch == "gentle"  # it passes through here too
 
 
-def test_a_step_after_undo_moves_the_tip_and_loses_nothing():
-    history = grown(0, 1, 1)
-    assert history.branches == {"main": 3}
+def test_a_step_after_undo_starts_a_branch_with_a_name_of_its_own():
+    history = grown(0, 1, 1, 1, 0, 0, 6)
+    assert history.branches == {
+        "main": 2, "from step 1": 3, "from step 1, 2nd try": 4, "from the start": 5, "from the start, 2nd try": 7,
+    }  # fmt: skip
+    assert (history.branch, history.head, history.path()) == ("from the start, 2nd try", 7, (0, 6, 7))
+    assert [record.branch for record in history][2:5] == ["main", "from step 1", "from step 1, 2nd try"]
     history.move(2)
-    assert (history.branch, history.path()) == ("main", (0, 1, 2))
+    assert (history.branch, history.next_branch()) == ("main", "main")
+    history.move(1)
+    assert (history.branch, history.next_branch()) == ("main", "from step 1, 3rd try")
+
+
+def test_a_branch_that_was_named_where_others_go_on_grows_under_that_name():
+    history = grown(0, 1)
+    history.move(1)
+    history.name_branch("from step 1")
+    assert history.next_branch() == "from step 1"
+    history.move(1, "main")
+    assert history.next_branch() == "from step 1, 2nd try"  # the other name is taken
+
+
+def test_a_step_that_an_earlier_version_left_without_a_branch_gets_one_when_somebody_goes_there():
+    data = grown(0, 1, 1).to_json()
+    data["branches"] = {"main": 3}  # so it was when a step after undo moved the tip
+    data["branch"] = "main"
+    data["records"] = [{**record, "branch": "main"} for record in data["records"]]
+    history = History.from_json(data)
+    history.move(2)
+    assert (history.branch, history.branches) == ("from step 1", {"main": 3, "from step 1": 2})
+
+
+def test_a_branch_is_renamed_in_its_records_too():
+    history = grown(0, 1, 1)
+    history.rename_branch("from step 1", "bold")
+    assert (history.branches, history.branch) == ({"main": 2, "bold": 3}, "bold")
+    history.rename_branch("main", "gentle")
+    assert [record.branch for record in history] == ["gentle", "gentle", "gentle", "bold"]
+    assert (list(history.branches), history.branch) == (["gentle", "bold"], "bold")  # in their order
+    for old, new, error, sentence in (
+        ("main", "x", UnknownName, "No branch named 'main'. Known: 'gentle', 'bold'."),
+        ("bold", "gentle", NotPossible, "The branch name 'gentle' is taken; known branches: 'gentle', 'bold'. Choose another."),
+        ("bold", "  ", NotPossible, "The branch name '  ' is empty; known branches: 'gentle', 'bold'. Choose another."),
+    ):
+        with pytest.raises(error) as caught:
+            history.rename_branch(old, new)
+        assert str(caught.value) == sentence
+    assert history.branches == {"gentle": 2, "bold": 3}
+
+
+def test_redo_never_leads_to_what_was_forgotten():
+    history = grown(0, 1, 1, 3)  # main: 1, 2; from step 1: 3, 4
+    history.move(2)
+    history.move(1, "from step 1")
+    history.move(3)
+    history.move(1, "main")
+    assert history.next() == 3
+    assert history.forget_branch("from step 1") == (3, 4)
+    assert (history.next(), history.branches) == (2, {"main": 2})
+    history.move(0)
+    history.add(StepRecord(5, 0, history.next_branch(), "fine-tune"))
+    history.move(0, "main")
+    history.move(2)
+    assert history.forget_branch("from the start") == (5,)
+    history.move(0)
+    assert history.next() == 1
+    history = grown(0, 1)
+    history.move(1)
+    history.name_branch("short")
+    history.add(StepRecord(3, 1, history.next_branch(), "fine-tune"))
+    history.move(1)
+    history.name_branch("here")
+    for name in ("main", "short"):
+        history.forget_branch(name)
+    assert not history.can_redo
 
 
 def test_a_forgotten_branch_never_comes_back_as_an_error():

@@ -9,7 +9,7 @@ import pytest
 
 from tests.engine import worlds
 from unlearnviz.engine.corpus import Corpus, Passage
-from unlearnviz.engine.events import Learned, Measured, Moved, Picked, Stepped, Thinned, TwinReady
+from unlearnviz.engine.events import Learned, Measured, Moved, Picked, Renamed, Stepped, Thinned, TwinReady
 from unlearnviz.engine.groups import GROUPS
 from unlearnviz.engine.methods.gradient_ascent import GradientAscent
 from unlearnviz.engine.neighbours import neighbours
@@ -275,6 +275,7 @@ def test_one_writer_at_a_time(session, tmp_path):
         lambda: session.measure("perplexity"),
         lambda: session.learn(1),
         session.twin,
+        lambda: session.rename_branch("main", "x"),
         lambda: session.keep_every(2),
         lambda: session.save(tmp_path / "x"),
         lambda: session.export(tmp_path / "y"),
@@ -307,7 +308,8 @@ def test_every_verb_tells_its_listeners(session):
     session.step()
     session.undo()
     session.redo()
-    session.branch("gentle")
+    session.branch("gentel")
+    session.rename_branch("gentel", "gentle")
     session.measure("perplexity", of="start")
     session.run(1)
     session.keep_every(2)
@@ -321,7 +323,8 @@ def test_every_verb_tells_its_listeners(session):
         Stepped(1),
         Moved(0, "main"),
         Moved(1, "main"),
-        Moved(1, "gentle"),
+        Moved(1, "gentel"),
+        Renamed(1, "gentel", "gentle"),
         Measured(1, ("perplexity",), "start"),
         Stepped(2),
         Thinned(2, ()),
@@ -333,7 +336,7 @@ def test_every_verb_tells_its_listeners(session):
     stop()
     stop()
     session.step()
-    assert len(heard) == 12
+    assert len(heard) == 13
 
 
 def test_a_listener_that_fails_breaks_nothing(session, caplog):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import HealthCheck, settings
@@ -65,6 +66,7 @@ class Operations(RuleBasedStateMachine):
         self.prints = [self.session.fingerprint()]
         self.records = list(self.session.history)
         self.named = 0
+        self.forgotten = set()
         self.saved = None
 
     def teardown(self):
@@ -190,9 +192,28 @@ class Operations(RuleBasedStateMachine):
 
     @rule(name=names)
     def forget_branch(self, name):
+        history = self.session.history
+        way = set(history.path(history.branches[name])) if name in history.branches else set()
         if not self.unchanged_by(lambda: self.session.forget_branch(name), UnlearnvizError):
-            assert name not in self.session.history.branches
+            assert name not in history.branches
+            gone = way - self.on_branches()
+            assert not gone & set(self.session.snapshots.steps())
+            self.forgotten |= gone
             self.landed()
+
+    @rule(name=names, target=names)
+    def rename_branch(self, name):
+        self.named += 1
+        history, new = self.session.history, f"branch {self.named}"
+        if not self.unchanged_by(lambda: self.session.rename_branch(name, new), UnlearnvizError):
+            assert [(each.id, each.parent) for each in history] == [(each.id, each.parent) for each in self.records]
+            self.records = [replace(each, branch=history[each.id].branch) for each in self.records]
+            assert name not in {each.branch for each in history if each.id in self.on_branches()}
+        return new
+
+    def on_branches(self):
+        history = self.session.history
+        return {step for tip in history.branches.values() for step in history.path(tip)}
 
     # -- disk
 
@@ -200,15 +221,15 @@ class Operations(RuleBasedStateMachine):
     def save(self, again):
         self.session.save(self.folder / "saved" if again else self.folder / f"save {len(self.records)}")
         if again:
-            self.saved = [*self.prints], [*self.records], self.session.history.dumps()
+            self.saved = [*self.prints], [*self.records], {*self.forgotten}, self.session.history.dumps()
 
     @precondition(lambda self: self.saved)
     @rule()
     def load(self):
         budget = {name: value for name, value in self.budget.items() if name == "memory_budget"}
         self.session = Session.load(self.folder / "saved", **budget)
-        prints, records, history = self.saved
-        self.prints, self.records = [*prints], [*records]
+        prints, records, forgotten, history = self.saved
+        self.prints, self.records, self.forgotten = [*prints], [*records], {*forgotten}
         assert self.session.history.dumps() == history
 
     # -- what always holds
@@ -227,6 +248,9 @@ class Operations(RuleBasedStateMachine):
         assert session.snapshots.holds(0)
         assert session.head in session.history.path(session.head)
         assert session.history.branch in session.history.branches
+        assert session.head in session.history.path(session.history.branches[session.history.branch])
+        assert self.on_branches() == set(range(len(self.prints))) - self.forgotten  # no step is left without a branch
+        assert not session.history.can_redo or session.history.next() not in self.forgotten
         store = session.snapshots.store
         assert set(store._held) <= self.needed()  # nothing leaks
         assert store.memory_bytes == sum(value.bytes_in_memory for value in store._held.values())

@@ -35,6 +35,14 @@ class Moved(Event):
 
 
 @dataclass(frozen=True)
+class Renamed(Event):
+    """A branch has another name."""
+
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
 class Measured(Event):
     """Readings were taken."""
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unlearnviz.engine.branching import Branching
 from unlearnviz.engine.probes.probe import Reading
 from unlearnviz.errors import NotPossible, SaveFailed, unknown
 
@@ -23,7 +24,7 @@ class StepRecord:
     Attributes:
         id: integer in order of creation; 0 is the start.
         parent: id of the step before; None for the start.
-        branch: the branch it was made on.
+        branch: the branch it was made on, as that is called now.
         method: name of the method ("start" for step 0).
         settings: the method's settings.
         where: the selection, as text.
@@ -52,7 +53,7 @@ class StepRecord:
     trajectory: tuple[Mapping[str, Any], ...] = ()
 
 
-class History:
+class History(Branching):
     """The tree of steps, the branches, and where we stand."""
 
     def __init__(self) -> None:
@@ -92,11 +93,11 @@ class History:
         return tuple(record.id for record in self.records if record.parent == step)
 
     def add(self, record: StepRecord) -> None:
-        """Append a commit and make it the head."""
+        """Append a commit, made from the head on the branch that `next_branch` says, and make it the head."""
         self.records.append(record)
         self.readings[record.id] = []
         self.branches[record.branch] = record.id
-        self.move(record.id)
+        self.move(record.id, record.branch)
 
     def mark(self, step: int, mark: str) -> StepRecord:
         """Mark a step ("overshoot", "reached")."""
@@ -154,24 +155,6 @@ class History:
         elif step not in self.path(self.branches[self.branch]):
             self.branch = self._branch_through(step)
         self._visited.update(itertools.pairwise(self.path(step)))
-
-    def _branch_through(self, step: int) -> str:
-        """The branch to be on at a step: its own, another that passes through it, or its own made anew if it was given up."""
-        own = self[step].branch
-        through = [name for name, tip in self.branches.items() if step in self.path(tip)]
-        if own in through or (own in self.branches and not through):
-            return own
-        if not through:
-            self.branches[own] = step
-        return through[0] if through else own
-
-    def name_branch(self, name: str) -> None:
-        """Name a new branch at the head and switch to it."""
-        if not isinstance(name, str) or not name.strip() or name in self.branches:
-            problem = "is no text" if not isinstance(name, str) else "is taken" if name in self.branches else "is empty"
-            raise NotPossible(f"The branch name {name!r} {problem}; known branches: {', '.join(map(repr, self.branches))}. Choose another.")
-        self.branches[name] = self.head
-        self.branch = name
 
     def keep(self, reading: Reading) -> None:
         """Keep a reading with its step, in place of an older one of the same label and reference."""

@@ -1,11 +1,11 @@
-"""Moving the head: undo, redo, go to and branch, also past steps whose weights were given up, and giving up to make room."""
+"""Moving the head: undo, redo, go to and branches, also past steps whose weights were given up, and giving up to make room."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from unlearnviz.engine.events import Event, Moved, Thinned
-from unlearnviz.errors import BadSetting, NotPossible
+from unlearnviz.engine.events import Event, Moved, Renamed, Thinned
+from unlearnviz.errors import BadSetting
 
 if TYPE_CHECKING:
     from unlearnviz.engine.history import History, StepRecord
@@ -49,6 +49,12 @@ class Moving:
             self.history.name_branch(name)
         self._emit(Moved(self.head, name))
 
+    def rename_branch(self, old: str, new: str) -> None:
+        """Call a branch something else, also in the records of its steps; UnknownName, or NotPossible (`new` is no name, or taken)."""
+        with self.turn.take("rename a branch"):
+            self.history.rename_branch(old, new)
+        self._emit(Renamed(self.head, old, new))
+
     def _move(self, target: int, branch: str | None = None) -> StepRecord:
         self.snapshots.load(target)
         self.history.move(target, branch)
@@ -63,14 +69,16 @@ class Moving:
         return dropped
 
     def forget_branch(self, name: str) -> tuple[int, ...]:
-        """Give up a branch and the weights of the steps that only it needs.
+        """Give up a branch and the weights of the steps that only it needs; returns their ids.
 
         Raises:
             UnknownName: no such branch.
             NotPossible: it is the one we are on.
         """
         with self.turn.take("forget a branch"):
-            dropped = forget_branch(self.history, self.snapshots, name)
+            gone = self.history.forget_branch(name)
+            dropped = tuple(step for step in gone if self.snapshots.holds(step))
+            self.snapshots.drop(dropped)
         self._emit(Thinned(self.head, dropped))
         return dropped
 
@@ -97,18 +105,5 @@ def keep_every(history: History, snapshots: Snapshots, k: int) -> tuple[int, ...
         raise BadSetting(f"keep_every({k!r}) keeps no step; k is a whole number, at least 1.")
     kept = {0, history.head, *history.branches.values()}
     dropped = tuple(r.id for r in history if r.id not in kept and history.depth(r.id) % k and snapshots.holds(r.id))
-    snapshots.drop(dropped)
-    return dropped
-
-
-def forget_branch(history: History, snapshots: Snapshots, name: str) -> tuple[int, ...]:
-    """Drop a branch and the weights of the steps that only it needs; returns their ids."""
-    tip = history.find(str(name))
-    if name == history.branch:
-        raise NotPossible(f"We are on the branch {name!r}; go to another one first.")
-    del history.branches[name]
-    needed = {step for end in (*history.branches.values(), history.head) for step in history.path(end)}
-    own = {*history.path(tip), *(record.id for record in history if record.branch == name)}
-    dropped = tuple(step for step in sorted(own - needed) if snapshots.holds(step))
     snapshots.drop(dropped)
     return dropped

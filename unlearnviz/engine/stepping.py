@@ -65,7 +65,7 @@ def take_step(session: Session, method: Method, selection: ParameterSelection) -
         record = StepRecord(
             id=len(history),
             parent=history.head,
-            branch=history.branch,
+            branch=history.next_branch(),
             method=method.name,
             settings=json_safe(method),
             where=selection.text,
