@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from unlearnviz.engine.narration import number
+from unlearnviz.numbers import number
 
 HERE = Path(__file__).parent
 ROWS, PAGE = HERE / "results" / "gradients.json", HERE / "README.md"

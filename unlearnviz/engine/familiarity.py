@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from unlearnviz.engine.narration import number
+from unlearnviz.numbers import number
 
 FACTOR = 0.8  # a model that was taught a text is far below this; texts that merely read easily are not
 FEWEST = 4  # never-seen texts that a quartile needs to mean something

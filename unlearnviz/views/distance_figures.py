@@ -6,9 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from unlearnviz.engine.narration import number
+from unlearnviz.numbers import number, signed
 from unlearnviz.views.figures import Drawn, Part, along_path, block_name, compose
-from unlearnviz.views.influence_figures import signed
 from unlearnviz.views.styles import NOW, START, TWIN, State
 
 if TYPE_CHECKING:

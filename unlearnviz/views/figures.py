@@ -8,8 +8,8 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from unlearnviz.engine.narration import number
 from unlearnviz.engine.probes.probe import Reading
+from unlearnviz.numbers import number
 from unlearnviz.views.picture import Picture
 from unlearnviz.views.styles import NOW, TWIN
 

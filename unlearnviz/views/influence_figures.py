@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from unlearnviz.engine.narration import number
 from unlearnviz.engine.probes.probe import Reading
+from unlearnviz.numbers import number, signed
 from unlearnviz.views.figures import Drawn, block_name, compose
 from unlearnviz.views.styles import DIVERGING, PALE
 
@@ -179,11 +179,6 @@ def sentence(found: Scores, texts: Mapping[str, str]) -> str:
         low, high = min(found.own.values()), max(found.own.values())
         said += f" The forget texts themselves have {signed(low)} to {signed(high)} and are not drawn."
     return said
-
-
-def signed(value: float) -> str:
-    """A number with its sign, three digits."""
-    return "±0" if value == 0 else ("+" if value > 0 else "−") + number(abs(value))
 
 
 def snippet(text: str, length: int) -> str:

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from unlearnviz.engine.narration import number
 from unlearnviz.engine.probes.probe import Reading
+from unlearnviz.numbers import number, signed
 from unlearnviz.views.figures import block_name
-from unlearnviz.views.influence_figures import signed
 
 SHADES = ("loss", "gradient at a layer", "activation × gradient at a layer")
 NOTHING = 1e-3  # a product this small beside those of other layers is none

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from unlearnviz.engine.narration import number
+from unlearnviz.numbers import number, signed
 from unlearnviz.views.figures import WIDE_LEFT, Drawn, Part, along_path, block_name, compose, segments, step_axis, upright
-from unlearnviz.views.influence_figures import signed, snippet
+from unlearnviz.views.influence_figures import snippet
 from unlearnviz.views.picture import Picture
 from unlearnviz.views.plain import plain
 from unlearnviz.views.styles import CHOSEN, DIVERGING, MEASURED, START

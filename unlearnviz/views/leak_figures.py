@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from unlearnviz.engine.narration import number
 from unlearnviz.engine.probes.probe import Reading
+from unlearnviz.numbers import number
 from unlearnviz.views.figures import Drawn, compose, upright
 from unlearnviz.views.influence_figures import snippet
 from unlearnviz.views.plain import plain

@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from unlearnviz.engine.narration import number
+from unlearnviz.numbers import number
 from unlearnviz.views.figures import WIDE_LEFT, Drawn, Part, block_name, compose
 from unlearnviz.views.layer_figures import heat_map
 from unlearnviz.views.styles import CHOSEN

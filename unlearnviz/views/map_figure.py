@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from unlearnviz.engine.probes.probe import Reading
+from unlearnviz.numbers import signed
 from unlearnviz.views.figures import Drawn, compose
-from unlearnviz.views.influence_figures import signed, snippet
+from unlearnviz.views.influence_figures import snippet
 from unlearnviz.views.plain import plain
 from unlearnviz.views.styles import DIVERGING, MARKERS, PALE
 

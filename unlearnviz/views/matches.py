@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unlearnviz.engine.narration import number
 from unlearnviz.engine.prepared import PreparedTexts, ready_for
 from unlearnviz.engine.progress import Enough, Progress
 from unlearnviz.engine.search import Matches, searching
 from unlearnviz.engine.similarity import COSTLY, Similarity
+from unlearnviz.numbers import number
 from unlearnviz.views.difference import pieces
 from unlearnviz.views.influence_figures import snippet
 from unlearnviz.views.passages import Row, Rows

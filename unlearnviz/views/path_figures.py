@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from unlearnviz.engine.narration import number
+from unlearnviz.numbers import number, signed
 from unlearnviz.views.branches import Point, Run, change, kept, runs
 from unlearnviz.views.figures import Drawn, Part, compose, log_axis
-from unlearnviz.views.influence_figures import signed, snippet
+from unlearnviz.views.influence_figures import snippet
 from unlearnviz.views.plain import plain
 from unlearnviz.views.styles import START, TWIN, State
 

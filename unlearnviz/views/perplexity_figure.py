@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from unlearnviz.engine.narration import number
+from unlearnviz.numbers import number
 from unlearnviz.views.figures import (
     Drawn,
     Part,

@@ -10,8 +10,8 @@ from unlearnviz.engine.history import StepRecord
 from unlearnviz.engine.methods.method import Method
 from unlearnviz.engine.preview import Preview, actual
 from unlearnviz.engine.stepping import json_safe
+from unlearnviz.numbers import signed
 from unlearnviz.views.figures import Drawn, Part, block_name, compose
-from unlearnviz.views.influence_figures import signed
 from unlearnviz.views.picture import Picture
 from unlearnviz.views.plain import plain
 from unlearnviz.views.styles import COLOURS, HERE, PALE

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from unlearnviz.engine.narration import number
 from unlearnviz.engine.probes.probe import Reading
+from unlearnviz.numbers import number, signed
 from unlearnviz.views.figures import Drawn, Part, compose
-from unlearnviz.views.influence_figures import signed, snippet
+from unlearnviz.views.influence_figures import snippet
 from unlearnviz.views.inside_text import shown
 from unlearnviz.views.plain import plain
 from unlearnviz.views.styles import DIVERGING, HERE, MEASURED

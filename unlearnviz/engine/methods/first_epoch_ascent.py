@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unlearnviz.engine.methods.ledger_method import LedgerMethod, counted, details, pruned
-from unlearnviz.engine.narration import number
 from unlearnviz.engine.progress import Progress
 from unlearnviz.engine.search import searching
 from unlearnviz.engine.settings import setting
@@ -19,6 +18,7 @@ from unlearnviz.engine.stored_sums import Term, apply, stored_gradients, summed
 from unlearnviz.engine.taking import least_taken, present_losses, recalled, remember
 from unlearnviz.engine.work import total_norm
 from unlearnviz.errors import BadSetting, NotPossible
+from unlearnviz.numbers import number
 
 if TYPE_CHECKING:
     import torch

@@ -12,12 +12,12 @@ import numpy as np
 from unlearnviz.engine.descent import Descent
 from unlearnviz.engine.gradients.scan import GradientScan
 from unlearnviz.engine.methods.method import UpdatingMethod
-from unlearnviz.engine.narration import number
 from unlearnviz.engine.probes.exact_recall import exact_recall
 from unlearnviz.engine.progress import Progress
 from unlearnviz.engine.settings import setting
 from unlearnviz.engine.taking import least_taken, present_losses, recalled, remember
 from unlearnviz.errors import BadSetting, NotPossible
+from unlearnviz.numbers import number
 
 if TYPE_CHECKING:
     from unlearnviz.engine.corpus import Passage

@@ -13,10 +13,10 @@ import torch
 
 from unlearnviz.engine.descent import Descent
 from unlearnviz.engine.methods.method import UpdatingMethod
-from unlearnviz.engine.narration import number
 from unlearnviz.engine.progress import Progress
 from unlearnviz.engine.settings import setting
 from unlearnviz.errors import NotPossible
+from unlearnviz.numbers import number
 
 if TYPE_CHECKING:
     from unlearnviz.engine.corpus import Passage

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
-from unlearnviz.engine.narration import number
+from unlearnviz.numbers import number
 from unlearnviz.views.controls import button
+from unlearnviz.views.keys import keyed
 from unlearnviz.views.panels.panel import Panel
 from unlearnviz.views.passages import PassageList, Row, Rows
 from unlearnviz.views.sentence import Sentence
@@ -61,6 +62,7 @@ class ForgetSet(Panel):
             style={"description_width": "60px"},
         )
         self.add = button("Add this text", self._add_typed)
+        keyed(self.search, "search")
         self.search.observe(self._list, "value")
         self.person.observe(self._list, "value")
         return [

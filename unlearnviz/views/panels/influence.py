@@ -14,10 +14,11 @@ from unlearnviz.engine.probes.influence import Influence as InfluenceProbe
 from unlearnviz.engine.probes.removal import Removal
 from unlearnviz.engine.probes.token_influence import TokenInfluence
 from unlearnviz.errors import UnlearnvizError
+from unlearnviz.numbers import signed
 from unlearnviz.views.chart import Chart
 from unlearnviz.views.controls import Controls
 from unlearnviz.views.fold import folded
-from unlearnviz.views.influence_figures import BY, WAYS, influence_map, row_names, scores, signed, token_rows
+from unlearnviz.views.influence_figures import BY, WAYS, influence_map, row_names, scores, token_rows
 from unlearnviz.views.on_request import OnRequest
 from unlearnviz.views.panels.panel import WIDE, Panel
 from unlearnviz.views.sentence import Sentence

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unlearnviz.engine.numbers import MINUS, change, number, percent, signed
+from unlearnviz.numbers import MINUS, change, number, percent, signed
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 plain = st.floats(min_value=1e-6, max_value=999_499, allow_nan=False)
