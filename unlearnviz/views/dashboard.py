@@ -9,8 +9,10 @@ import ipywidgets as widgets
 
 from unlearnviz.views.controls import close_all, every
 from unlearnviz.views.frame import Frame
+from unlearnviz.views.keys import Keys
 from unlearnviz.views.panels import all_panels
 from unlearnviz.views.panels.panel import WIDE
+from unlearnviz.views.projector import Projector
 from unlearnviz.views.sentence import Sentence
 from unlearnviz.views.showing import VIEWS
 from unlearnviz.views.state import SessionState
@@ -39,9 +41,10 @@ class Dashboard(widgets.VBox):
         self.panels = [cls(self.state) for cls in all_panels()]
         self.frame = Frame()
         self.tabs = Tabs(VIEWS)
+        self.projector, self.shortcuts = Projector(), Keys()
         self.views = {view: self._view(view) for view in VIEWS}
         above = widgets.HBox([panel.widget for panel in self.panels if not panel.view]).add_class("uv-above")
-        bar = widgets.HBox([self.tabs, head]).add_class("uv-bar")
+        bar = widgets.HBox([self.tabs, head, self.projector, self.shortcuts]).add_class("uv-bar")
         super().__init__([self.frame, self.sentence, self.error, above, bar, *self.views.values()])
         self.add_class("uv-dashboard")
         self._closed = False

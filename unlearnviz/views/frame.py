@@ -1,4 +1,4 @@
-"""Frame: what a dashboard brings to the page as a whole: its style, the right to its keys, one click at a time, and a sign."""
+"""Frame: what a dashboard brings to the page as a whole: its style, one click at a time, and a sign."""
 
 from __future__ import annotations
 
@@ -9,17 +9,6 @@ import anywidget
 import traitlets
 
 _ESM = """
-// JupyterLab takes keys from every element that is no text field: arrows from a slider or a select, "a" and "d d" (which
-// add and delete cells) from a focused button. Keys that are pressed in a dashboard stay in it; those with Ctrl, Alt or
-// Meta, and Escape, go on to the page.
-const keep = (event) => {
-  if (!event.ctrlKey && !event.altKey && !event.metaKey && event.key !== "Escape") event.stopPropagation();
-};
-const guard = ({ target }) => {
-  const root = target.closest?.(".uv-dashboard");
-  root?.addEventListener("keydown", keep); // the same listener is added once, however often it is asked for
-};
-
 // A second click on a button is swallowed until the kernel has answered the first one, so that a double click never starts
 // two runs. Where the answer takes longer than PATIENCE, the kernel itself has disabled what may not be clicked.
 const PATIENCE = 700; // milliseconds
@@ -42,7 +31,6 @@ export default {
     };
     const named = () => root()?.setAttribute("data-recipe", model.get("recipe"));
     el.hidden = true;
-    document.addEventListener("focusin", guard, { signal: over.signal });
     document.addEventListener("click", once, { capture: true, signal: over.signal });
     model.on("change:answers", answered);
     model.on("change:recipe", named);

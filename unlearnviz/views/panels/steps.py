@@ -8,6 +8,7 @@ import ipywidgets as widgets
 
 from unlearnviz.errors import UnlearnvizError
 from unlearnviz.views.controls import button
+from unlearnviz.views.keys import keyed
 from unlearnviz.views.panels.panel import Panel
 from unlearnviz.views.sentence import Sentence
 
@@ -36,6 +37,8 @@ class Steps(Panel):
         self.again = button(
             "Start again", lambda: self.state.go_to(0), tooltip="Back to the start; every step stays in the history"
         )
+        for name in ("step", "undo", "redo", "stop"):
+            keyed(getattr(self, name), name)
         self.why = Sentence()
         self.state.observe(self._locked, "locked")
         row = {"flex_flow": "row wrap", "align_items": "center"}

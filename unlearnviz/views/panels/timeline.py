@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import ipywidgets as widgets
 
 from unlearnviz.views.controls import button
+from unlearnviz.views.keys import keyed
 from unlearnviz.views.panels.panel import Panel
 from unlearnviz.views.slider import Slider
 
@@ -33,6 +34,7 @@ class Timeline(Panel):
             layout={"width": "200px"},
         )
         self.new = button("Branch here", self._branch, tooltip="Name a new branch at this step and go on from it")
+        keyed(self.slider, "scrub")
         self.slider.observe(self._scrub, "value")
         self.branches.observe(self._switch, "value")
         self._showing = False
