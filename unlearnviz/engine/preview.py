@@ -17,7 +17,7 @@ import torch
 from unlearnviz.engine.mean_gradient import batches_of, inner_product, mean_gradient, predictions
 from unlearnviz.engine.probes.probe import Reading
 from unlearnviz.engine.progress import Progress
-from unlearnviz.engine.stepping import json_safe, rehearse
+from unlearnviz.engine.stepping import change, json_safe, rehearse
 from unlearnviz.engine.weights import square_norm
 from unlearnviz.errors import BadSetting
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from unlearnviz.engine.model import Batch
     from unlearnviz.engine.selection import ParameterSelection
     from unlearnviz.engine.session import Session
+    from unlearnviz.engine.weights import Weights
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,13 @@ def take_preview(session: Session, method: Method, selection: ParameterSelection
 
     Atomic like a step: however it ends, weights, head and history are bit-identical to before.
     """
-    update = yield from rehearse(session, method, selection)
+
+    def updated(before: Weights) -> Generator[Progress, None, dict[str, torch.Tensor]]:
+        """Selected parameter name -> what the step would add to it, at least in float32."""
+        yield from ()  # nothing here takes long
+        return {name: change(session.model.parameters[name], before[name]) for name in selection.names}
+
+    update = yield from rehearse(session, method, selection, updated)
     batches = [
         (group, batch)
         for group, members in session.groups.items()

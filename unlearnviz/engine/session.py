@@ -23,6 +23,7 @@ from unlearnviz.engine.probes.probe import Probe, Reading
 from unlearnviz.engine.progress import Progress, drain
 from unlearnviz.engine.selection import ParameterSelection
 from unlearnviz.engine.snapshots import Snapshots
+from unlearnviz.engine.step_size import TARGET, StepSize, find_step_size
 from unlearnviz.engine.teachable import Teachable
 from unlearnviz.engine.turn import Turn
 from unlearnviz.engine.weights import Weights, fingerprint
@@ -167,6 +168,24 @@ class Session(Moving, Teachable, Keepable):
         with self.turn.take(f"a preview of {resolved.name}"):
             preview = yield from take_preview(self, resolved, selection)
         return preview
+
+    def find_step_size(self, method: Method | str | None = None, where: str = "embedding", *, target: float = TARGET) -> StepSize:
+        """The size of a step that raises the forget texts' mean token loss by `target` nats; nothing is changed and nothing kept.
+
+        Raises:
+            BadSetting: a target that is no finite number above 0.
+            NotPossible: a method without update_norm and learning_rate. Other errors as of `step`; a size that overshoots is none.
+        """
+        return drain(self.finding_step_size(method, where, target=target))
+
+    def finding_step_size(
+        self, method: Method | str | None = None, where: str = "embedding", *, target: float = TARGET
+    ) -> Generator[Progress, None, StepSize]:
+        """`find_step_size` as an iterator; returns the StepSize."""
+        resolved, selection = stepping.plan(self, method, where)
+        with self.turn.take(f"the search for a step size of {resolved.name}"):
+            found = yield from find_step_size(self, resolved, selection, target)
+        return found
 
     def cancel(self) -> None:
         """Ask running work to stop at its next cancel point; what was not finished is not kept."""

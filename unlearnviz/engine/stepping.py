@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Generator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 
@@ -23,6 +23,8 @@ from unlearnviz.errors import BadForgetSet, BadSetting, Busy, ChangedOutside, Ov
 
 if TYPE_CHECKING:
     from unlearnviz.engine.session import Session
+
+T = TypeVar("T")
 
 
 def plan(session: Session, method: Method | str | None, where: str) -> tuple[Method, ParameterSelection]:
@@ -87,20 +89,22 @@ def take_step(session: Session, method: Method, selection: ParameterSelection) -
 
 
 def rehearse(
-    session: Session, method: Method, selection: ParameterSelection
-) -> Generator[Progress, None, dict[str, torch.Tensor]]:
-    """Run a method once, exactly as `take_step` does, and put every value back, bit for bit.
+    session: Session, method: Method, selection: ParameterSelection, look: Callable[[Weights], Generator[Progress, None, T]]
+) -> Generator[Progress, None, T]:
+    """Run a method once, exactly as `take_step` does, `look` at the live model that it left, and put every value back, bit for bit.
 
-    Returns selected parameter name -> what the step would add to it, at least in float32.
+    Args:
+        session, method, selection: as for `take_step`.
+        look: gets the weights of before; what it returns is returned.
     """
     before = _secure(session, selection)
     try:
         yield from _run(session, method, selection)
-        update = {name: change(session.model.parameters[name], before[name]) for name in selection.names}
+        seen = yield from look(before)
     finally:
         _take_back(session, selection)
     session.snapshots.store.fit()  # the copies from which values were put back count too
-    return update
+    return seen
 
 
 def change(after: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
