@@ -67,12 +67,7 @@ def test_a_run_begins_where_it_leaves_the_others_and_knows_when_it_only_fine_tun
     assert [point.damage for point in kind.points] == [0.0, pytest.approx(-5.0)]
 
 
-def test_what_was_left_behind_stays_in_the_picture():
-    tree = (*TREE, record(5, 0, "main"))  # somebody went back to the start, and on from there
-    found = runs(picture({**TAKEN, 5: [perplexity(3.0, 4.0)]}, tree=tree, branches={"main": 5, "side": 3, "<b>kind</b>": 4}), PERPLEXITY)
-    assert [(run.name, run.steps) for run in found] == [
-        ("main", (0, 5)), ("side", (0, 1, 3)), ("<b>kind</b>", (0, 4)), ("main, left at step 2", (1, 2)),
-    ]  # fmt: skip
+def test_only_branches_are_runs():
     assert [run.name for run in runs(picture(TAKEN, branches={"main": 2}), PERPLEXITY)] == ["main"]  # other branches were given up
 
 

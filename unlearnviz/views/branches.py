@@ -1,4 +1,4 @@
-"""Branches: the runs of a history, and how far each step of them is from the start in two measures."""
+"""Branches: the tree of a history, and how far each step of its runs is from the start in two measures."""
 
 from __future__ import annotations
 
@@ -32,36 +32,79 @@ class Run:
     reference: bool
 
 
-def runs(picture: Picture, measure: Measure) -> list[Run]:
-    """Every branch that has steps of its own, in the order of the branches, and what was left behind by who went back and elsewhere.
+@dataclass(frozen=True)
+class Branch:
+    """A branch as the tree has it.
 
-    The step that a run begins at comes first.
+    Attributes:
+        name: of the branch.
+        leaves: name of the branch that it leaves, "" for the first one.
+        at: the step where it leaves that.
+        deep: how many branches it hangs below.
+        steps: those of its own.
+        perplexity: of the forget texts at its last step that was measured on the present texts; None where none was.
+        measured: that step.
     """
+
+    name: str
+    leaves: str
+    at: int
+    deep: int
+    steps: tuple[int, ...]
+    perplexity: float | None
+    measured: int
+
+
+def runs(picture: Picture, measure: Measure) -> list[Run]:
+    """Every branch that has steps of its own, in the order of the branches; the step that a run begins at comes first."""
     records = {record.id: record for record in picture.tree}
-    parents = {record.parent for record in picture.tree}
-    ends = [each for each in picture.tree if each.id not in parents and each.branch in picture.branches]
-    left = {f"{each.branch}, left at step {each.id}": each.id for each in ends}
-    found, drawn = [], {0}
-    for name, tip in (*picture.branches.items(), *left.items()):
-        way = _way(records, tip)
-        own = [step for step in way if step not in drawn]
-        if not own:
-            continue
-        drawn.update(own)
-        steps = tuple(way[way.index(own[0]) - 1 :])
-        points = [point for step in steps if (point := _point(picture, step, measure)) is not None]
-        only = {records[step].method for step in way[1:]} == {"fine-tune"}
-        found.append(Run(name, steps, tuple(points), only))
+    found = []
+    for name, path, own in _apart(picture):
+        if own:
+            steps = (path[-len(own) - 1], *own)
+            points = [point for step in steps if (point := _point(picture, step, measure)) is not None]
+            only = {records[step].method for step in path[1:]} == {"fine-tune"}
+            found.append(Run(name, steps, tuple(points), only))
     return found
 
 
-def _way(records: Mapping[int, StepRecord], tip: int) -> list[int]:
+def branches(picture: Picture) -> list[Branch]:
+    """All branches, each below the one that it leaves."""
+    of, found = {0: ""}, dict[str, Branch]()
+    for name, path, own in _apart(picture):
+        at = path[-len(own) - 1]
+        of.update(dict.fromkeys(own, name))
+        leaves = (of[at] or next(iter(found), "")) if found else ""
+        measured = next((step for step in reversed(path) if (reading := _taken(picture, step, "perplexity")) and reading.value is not None), -1)
+        reading = _taken(picture, measured, "perplexity")
+        deep = found[leaves].deep + 1 if leaves else 0
+        found[name] = Branch(name, leaves, at, deep, own, None if reading is None else reading.value, measured)
+    return [each for first in found.values() if not first.leaves for each in _below(first, found)]
+
+
+def _below(branch: Branch, found: Mapping[str, Branch]) -> list[Branch]:
+    return [branch, *(each for child in found.values() if child.leaves == branch.name for each in _below(child, found))]
+
+
+def _apart(picture: Picture) -> list[tuple[str, tuple[int, ...], tuple[int, ...]]]:
+    """(name, path, the steps of it that no earlier branch has) of every branch."""
+    records = {record.id: record for record in picture.tree}
+    drawn, found = {0}, []
+    for name, tip in picture.branches.items():
+        path = way(records, tip)
+        found.append((name, path, tuple(step for step in path if step not in drawn)))
+        drawn.update(path)
+    return found
+
+
+def way(records: Mapping[int, StepRecord], tip: int) -> tuple[int, ...]:
+    """Step ids from the start to a step."""
     here: int | None = tip
-    way = []
+    path = []
     while here is not None:
-        way.append(here)
+        path.append(here)
         here = records[here].parent
-    return way[::-1]
+    return tuple(reversed(path))
 
 
 def _point(picture: Picture, step: int, measure: Measure) -> Point | None:

@@ -25,6 +25,7 @@ class Picture:
         path: step ids from the start through the head to the tip that redo leads to.
         records: the records of `path`, in order.
         branch, branches: the present branch, and all of them with their tips.
+        compared: the branch that charts show beside the present one, or "".
         can_undo, can_redo: whether the head has a parent, and a child visited last.
         forget: the picked passages.
         groups: group -> passages.
@@ -47,6 +48,7 @@ class Picture:
     records: tuple[StepRecord, ...] = ()
     branch: str = "main"
     branches: Mapping[str, int] = field(default_factory=dict)
+    compared: str = ""
     can_undo: bool = False
     can_redo: bool = False
     forget: tuple[Passage, ...] = ()

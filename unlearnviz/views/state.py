@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import traitlets
 
 from unlearnviz.engine.progress import Progress
 from unlearnviz.errors import UnlearnvizError
+from unlearnviz.views.branching import Branching
 from unlearnviz.views.next_step import NextStep
 from unlearnviz.views.picks import Picks
 from unlearnviz.views.picture import Picture, take
@@ -27,11 +29,11 @@ if TYPE_CHECKING:
 LAST = "generation"  # measured last: reading takes longer than looking at charts
 
 
-class SessionState(NextStep, Picks, Showing, Trials):
+class SessionState(Branching, NextStep, Picks, Showing, Trials):
     """What the page knows of a session.
 
-    `NextStep` has what is chosen for the next step, `Picks` the verbs that pick, `Showing` which view is shown, `Trials` the
-    verbs that compare runs and twins.
+    `Branching` has the verbs of branches, `NextStep` what is chosen for the next step, `Picks` the verbs that pick, `Showing`
+    which view is shown, `Trials` the verbs that compare runs and twins.
 
     Attributes:
         picture: the immutable mirror of the session; replaced once per piece of work.
@@ -113,16 +115,6 @@ class SessionState(NextStep, Picks, Showing, Trials):
         """Any step or branch; while work runs the latest wish waits and wins."""
         self.soon(lambda: self.start("moving", self._moving(lambda: self.session.go_to(target), "Moved")), "move")
 
-    def branch(self, name: str) -> None:
-        """A new branch from here."""
-
-        def work() -> Iterator[Progress]:
-            self.session.branch(name)
-            self._done = f"You are on the new branch {name!r}, which starts at step {self.session.head}."
-            yield Progress(1, 1, "branched")
-
-        self.start("branch", work())
-
     def learn(self, epochs: int | None = None) -> None:
         """Teach the model its texts."""
 
@@ -180,19 +172,21 @@ class SessionState(NextStep, Picks, Showing, Trials):
             self._go_on()
 
     def _stepping(self, method: Method) -> Iterator[Progress]:
-        self._acting, where = True, self.where
+        self._acting, where, branch = True, self.where, self.session.history.branch
         yield from self.before_step(method, where)
-        self._done = _ended((yield from self.session.stepping(method, where)))
+        record = yield from self.session.stepping(method, where)
+        self._done = _joined(self._began(branch, record), _ended(record))
         yield from self._measuring()
 
     def _running(self, steps: int, method: Method) -> Iterator[Progress]:
         """Step by step: each is drawn as soon as it is measured."""
-        began, where = self.session.head, self.where
+        began, where, branch, new = self.session.head, self.where, self.session.history.branch, ""
         for done in range(steps):
             self._acting = True
             yield from part(self.before_step(method, where), done, steps)
             (record,) = yield from part(self.session.running(1, method, where), done, steps)
-            self._done = _ended(record) or (f"Step {done + 1} of {steps}." if steps > 1 else "")
+            new = new or self._began(branch, record)
+            self._done = _joined(new, _ended(record) or (f"Step {done + 1} of {steps}." if steps > 1 else ""))
             yield from part(self._measuring(since=began), done, steps)
             self._fresh = self._picture()
             yield Progress(done + 1, steps, f"step {done + 1} of {steps}")
@@ -262,8 +256,9 @@ class SessionState(NextStep, Picks, Showing, Trials):
             self.finished += 1
 
     def _picture(self) -> Picture:
-        said = " ".join(part for part in (self._done, self._readouts.news) if part)
-        return take(self.session, said, *self._readouts.references(), self.previews(), self._readouts.twins())
+        said = _joined(self._done, self._readouts.news)
+        picture = take(self.session, said, *self._readouts.references(), self.previews(), self._readouts.twins())
+        return replace(picture, compared=self._compared)
 
     def close(self) -> None:
         """Stop what runs and tell nobody any more."""
@@ -277,6 +272,10 @@ class SessionState(NextStep, Picks, Showing, Trials):
     def failed(self, error: Exception) -> None:
         """A panel could not draw: the page says so, and the others go on."""
         self.error = self._failure = error
+
+
+def _joined(*parts: str) -> str:
+    return " ".join(part for part in parts if part)
 
 
 def _ended(record: StepRecord) -> str:
