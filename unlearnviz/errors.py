@@ -8,6 +8,7 @@
     |- BadCorpus          (ValueError)    a file or table that holds no usable texts
     |- BadModel           (ValueError)    a folder or model that cannot be used, with the reason
     |- BadLedger          (ValueError)    a ledger that is damaged, unfinished, or of another model or other texts
+    |- BadRecipe          (ValueError)    a recipe of a session that is damaged, or of another model or other texts
     |- NotPossible        (RuntimeError)  nothing to undo, no recipe, a budget spent
     |- Busy               (RuntimeError)  another piece of work is running
     |- ChangedOutside     (RuntimeError)  someone edited the model behind the session's back
@@ -58,6 +59,10 @@ class BadModel(UnlearnvizError, ValueError):
 
 class BadLedger(UnlearnvizError, ValueError):
     """A ledger that is damaged, unfinished, or belongs to another model or other texts."""
+
+
+class BadRecipe(UnlearnvizError, ValueError):
+    """A recipe of a session that is damaged, or made on another model or other texts."""
 
 
 class NotPossible(UnlearnvizError, RuntimeError):

@@ -43,6 +43,11 @@ class Renamed(Event):
 
 
 @dataclass(frozen=True)
+class Repeated(Event):
+    """A recipe was replayed: a new history, whose steps were all taken again."""
+
+
+@dataclass(frozen=True)
 class Measured(Event):
     """Readings were taken."""
 

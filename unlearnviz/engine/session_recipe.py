@@ -23,7 +23,7 @@ class RecipeStep:
     Attributes:
         id, parent, branch, method, settings, where, seed, mark: as in `StepRecord`.
         pick: which of the recipe's `picks` was to be forgotten.
-        norm: L2 norm of the step's change over all parameters, to the last bit of a float64.
+        norm: L2 norm of the step's change over all parameters, to the last bit of a float64; None where it is not known.
         perplexity: of the forget texts after the step, where it was measured.
         fingerprint: SHA-256 over the weights after the step, where it was taken.
     """
@@ -37,7 +37,7 @@ class RecipeStep:
     pick: int
     seed: int
     mark: str = ""
-    norm: float = 0.0
+    norm: float | None = None
     perplexity: float | None = None
     fingerprint: str = ""
 

@@ -162,6 +162,11 @@ class Snapshots:
         kept += [stored for weights in self.references for stored in weights.stored.values()]
         self.store.keep_only(kept)
 
+    def set_aside(self) -> dict[int, Snapshot]:
+        """Keep step 0 only, which must be loaded; returns what was kept, for `replace_all`. The next `drop` lets go of it."""
+        before, self._kept = self._kept, {0: self._kept[0]}
+        return before
+
     def replace_all(self, kept: dict[int, Snapshot], head: int) -> None:
         """Take over the snapshots of a saved session and load one of them."""
         self._kept = kept

@@ -48,6 +48,7 @@ def take_step(session: Session, method: Method, selection: ParameterSelection) -
     Whatever ends it early (an error, a Stop, a closed iterator, a full disk) puts every value back, bit for bit.
     """
     snapshots, history, model = session.snapshots, session.history, session.model
+    session.settle()
     parent = _secure(session, selection)
     began = time.perf_counter()
     put: list[StoredTensor] = []

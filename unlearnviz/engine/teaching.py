@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Generator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -62,6 +62,7 @@ def learn(
     training = Training(session.model, session.corpus, chosen)
     recorder = None
     snapshots.secure(before)
+    came_from = session.keeping.fingerprint(before)
     try:
         if tracking is not None:
             training.watching = recorder = Recorder(training, tracking)
@@ -84,6 +85,8 @@ def learn(
     else:
         session.lineage = Lineage(chosen, initial=before)
     session.initial_seed = None
+    lesson = {"start": came_from, "recipe": asdict(chosen), "track": None if tracking is None else {**asdict(tracking), "folder": None}}
+    session.learned = [*(session.learned if session.head == 0 else ()), lesson]  # no recipe leads to what was unlearned before
     session.history = History()
     session.twins = []
     session.measurements.clear()
