@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unlearnviz.engine import measuring, stepping
+from unlearnviz.engine import measuring, stepping, threads
 from unlearnviz.engine.corpus import Corpus, Passage
 from unlearnviz.engine.events import Event, Listeners, Measured, Picked, Stepped
 from unlearnviz.engine.groups import choose_groups, notes_on, resolve
@@ -70,6 +70,7 @@ class Session(Moving, Teachable, Keepable):
         if not (math.isfinite(update_fraction) and update_fraction > 0):
             raise BadSetting(f"update_fraction={update_fraction!r} is out of range; allowed is above 0.")
         super().__init__()
+        threads.settle()
         self.model = model
         self.corpus = corpus
         self.seed = seed

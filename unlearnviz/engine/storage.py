@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from unlearnviz.engine.container import memory_limit
 from unlearnviz.errors import BadSetting, NotPossible
 
 DEFAULT_MEMORY = 128 * 2**20
@@ -24,14 +25,8 @@ _BITS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 def default_memory_budget() -> int:
     """128 MB, or a tenth of what the container allows if that is less (bytes)."""
-    for file in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        try:
-            limit = Path(file).read_text().strip()
-        except OSError:
-            continue
-        if limit.isdigit():
-            return min(DEFAULT_MEMORY, int(limit) // 10)
-    return DEFAULT_MEMORY
+    limit = memory_limit()
+    return DEFAULT_MEMORY if limit is None else min(DEFAULT_MEMORY, limit // 10)
 
 
 class StoredTensor:
