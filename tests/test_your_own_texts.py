@@ -66,9 +66,9 @@ def fresh_session(corpus):
 
 
 def numbers_said(sentence):
-    """Group -> the number that "Perplexity: forget 11 → 12; ...; retain unchanged (8)." ends its part with."""
+    """Group -> the last number of the group in "Perplexity: forget 11 → 12 (+9.1 % since the start); ...; retain still 8 (+1.0 %)."."""
     parts = sentence.removeprefix("Perplexity: ").removesuffix(".").split("; ")
-    found = [re.fullmatch(rf"(forget|neighbours|retain|never seen) .*?({NUMBER})\)?", part) for part in parts]
+    found = [re.match(rf"(forget|neighbours|retain|never seen) (?:{NUMBER} → |still |unchanged \()?({NUMBER})", part) for part in parts]
     assert all(found), sentence
     return {each[1]: float(each[2].replace(",", "")) for each in found}
 

@@ -17,6 +17,7 @@ from unlearnviz.demo.wordings import WORDINGS
 from unlearnviz.demo.words import FACTS, FIRST_NAMES, LAST_NAMES, PET_KINDS
 from unlearnviz.demo.world import EXAMPLE, world
 from unlearnviz.engine.corpus import Corpus, Passage
+from unlearnviz.engine.groups import GROUPS
 
 
 @pytest.fixture(scope="module", params=[7, 0, 20260])
@@ -182,4 +183,14 @@ def test_the_shipped_twin_is_not_among_its_siblings():
     seeds = [each["seed"] for each in shipped.facts()["further"]["twins"]]
     (twin,) = shipped.open_shipped().twins
     assert twin.seed in seeds
-    assert len(twin.siblings) == len(seeds) - 1
+    assert {group: len(values) for group, values in twin.siblings.items()} == dict.fromkeys(GROUPS, len(seeds) - 1)
+
+
+def test_the_range_of_the_twins_was_measured_on_the_groups_that_are_opened():
+    session = shipped.open_shipped()
+    stated = shipped.facts()["further"]["twins"][0]  # of the seed that is shipped, before it was rounded to half precision
+    now = {row["group"]: row["perplexity"] for row in session.measure("perplexity", of="twin")["perplexity"].rows}
+    assert now == pytest.approx(stated["groups"], rel=2e-4)
+    assert stated["groups"]["forget"] == stated["perplexity"]
+    session.pick(session.forget[:4])
+    assert session.siblings == {}

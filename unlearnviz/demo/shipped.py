@@ -39,6 +39,7 @@ def open_shipped(folder: Path = FOLDER, *, memory_budget: int | None = None) -> 
     from tokenizers import Tokenizer
 
     from unlearnviz.engine.fresh import fresh_model
+    from unlearnviz.engine.groups import GROUPS
     from unlearnviz.engine.learning import Recipe
     from unlearnviz.engine.session import Session
     from unlearnviz.engine.teaching import Lineage
@@ -62,10 +63,12 @@ def open_shipped(folder: Path = FOLDER, *, memory_budget: int | None = None) -> 
         memory_budget=memory_budget,
         lineage=Lineage(Recipe(**about["recipe"]), initial_seed=about["initial_seed"]),
     )
+    session.source = {"world": "shipped"} if folder == FOLDER else {}
     store = session.snapshots.store
     weights = Weights({name: store.adopt(t.float()) for name, t in load_file(str(folder / "twin.safetensors")).items()})
     others = [each for each in (about["further"] or {}).get("twins", ()) if each["seed"] != about["recipe"]["seed"]]
-    siblings = tuple(each["perplexity"] for each in others)  # of the other seeds: the twin itself is not counted twice
+    # of the other seeds: the twin itself is not counted twice
+    siblings = {group: tuple(each["groups"][group] for each in others) for group in GROUPS} if others else {}
     session.twins.append(Twin(weights, frozenset(about["left_out"]), about["recipe"]["seed"], siblings))
     session.snapshots.references.append(weights)
     session.pick(about["subject"])

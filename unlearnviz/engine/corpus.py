@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from importlib import resources
 from typing import Any, Unpack, overload
 
@@ -127,6 +128,12 @@ class Corpus(Sequence[Passage]):
     def holdout(self) -> tuple[Passage, ...]:
         """The passages the model is never taught."""
         return tuple(p for p in self._passages if p.split == "holdout")
+
+    @cached_property
+    def sizes(self) -> Mapping[str, int]:
+        """Split -> how many passages it has."""
+        taught = len(self.train)
+        return {"train": taught, "holdout": len(self) - taught}
 
     @property
     def subjects(self) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 GROUPS = ("forget", "neighbours", "retain", "never seen")
 GROUP_SIZE = 20
-_WORDS_OF_A_TEXT = 4
+WORDS_OF_A_TEXT = 4
 
 
 def resolve(corpus: Corpus, typed: Sequence[Passage], items: Iterable[Any]) -> tuple[list[Passage], list[Passage]]:
@@ -42,7 +42,7 @@ def resolve(corpus: Corpus, typed: Sequence[Passage], items: Iterable[Any]) -> t
             same = next((p for p in (*corpus, *typed, *new) if p.text == text.strip()), None)
             if same is not None:
                 found = [same]
-            elif isinstance(item, Passage) or len(text.split()) >= _WORDS_OF_A_TEXT:
+            elif isinstance(item, Passage) or len(text.split()) >= WORDS_OF_A_TEXT:
                 found = [Passage(_free_id(corpus, [*typed, *new]), text.strip(), extra={"typed": True})]
                 new += found
             else:
@@ -109,3 +109,11 @@ def choose_groups(corpus: Corpus, forget: Sequence[Passage], seed: int) -> Mappi
     retain = tuple(draw.sample(rest, min(GROUP_SIZE, len(rest))))
     never_seen = tuple(draw.sample(list(corpus.holdout), min(GROUP_SIZE, len(corpus.holdout))))
     return {"forget": tuple(forget), "neighbours": near, "retain": retain, "never seen": never_seen}
+
+
+def pools(corpus: Corpus, groups: Mapping[str, Sequence[Passage]]) -> dict[str, int]:
+    """Group -> how many texts it was chosen from: of the taught ones those that no earlier group took, and all that were never seen."""
+    ids: Container[object] = corpus
+    rest = corpus.sizes["train"] - sum(passage.id in ids for passage in groups.get("forget", ()))
+    others = {"neighbours": rest, "retain": rest - len(groups.get("neighbours", ())), "never seen": corpus.sizes["holdout"]}
+    return {group: others.get(group, len(members)) for group, members in groups.items()}

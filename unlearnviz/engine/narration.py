@@ -2,55 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 
-from unlearnviz.engine.numbers import number
 from unlearnviz.engine.probes.probe import Reading
+from unlearnviz.engine.twin import Range
+from unlearnviz.numbers import change, number
 
-__all__ = ["narrate", "number"]
-
-UNCHANGED = 0.01  # a relative change below one percent is called unchanged
-AS_THE_TWIN = 0.10  # within ten percent of the twin, or within the range of its siblings
+AS_THE_TWIN = 0.10  # within ten percent of the twin, or within the range of twins with other seeds
+NO_RANGE: Mapping[str, Range] = {}
 
 
-def narrate(before: Reading | None, now: Reading, twin: Reading | None = None, siblings: Sequence[float] = ()) -> str:
-    """What happened to the perplexity of each group: "forget 2.5 -> 6.5, as the twin (6.1); retain unchanged (1.50)".
+def narrate(
+    before: Reading | None,
+    now: Reading,
+    twin: Reading | None = None,
+    spread: Mapping[str, Range] = NO_RANGE,
+    start: Reading | None = None,
+) -> str:
+    """What happened to the perplexity of each group: "forget 2.5 -> 6.5 (+470 % since the start), as the twin (6.1); retain ...".
+
+    A group is "unchanged" where its value before and its value now both lie within the range of the twins' seeds for that
+    group: then it moved by less than retraining in another order moves it. Without a range nothing is called unchanged; the
+    number and its change in percent of the start are always there. "still" means: equal to the last digit.
 
     Args:
         before: the perplexity reading at the step before; None at the start.
         now: the perplexity reading at the head.
         twin: the twin's, while one fits the forget set.
-        siblings: forget perplexities of twins with other seeds: the range that "as the twin" means, where it is known.
+        spread: group -> range of the perplexities of twins with several seeds, where two or more are known.
+        start: the perplexity reading of the start.
     """
-    old = _by_group(before)
-    same_texts = before is not None and before.passages == now.passages
-    parts = []
+    old = _by_group(before) if before is not None and before.passages == now.passages else {}
+    first = _by_group(start) if start is not None and start.passages == now.passages else {}
+    parts, since = [], " since the start"
     for group, value in _by_group(now).items():
-        if not same_texts or group not in old:
+        if group not in old:
             part = f"{group} {number(value)}"
-        elif value == old[group] or abs(value / old[group] - 1) < UNCHANGED:
-            part = f"{group} unchanged ({number(value)})"
         else:
-            part = f"{group} {number(old[group])} \N{RIGHTWARDS ARROW} {number(value)}"
+            risen = change(value, first[group]) if group in first else ""
+            low, high = spread[group][:2] if group in spread else (math.inf, -math.inf)
+            if low <= min(old[group], value) and max(old[group], value) <= high:
+                part = f"{group} unchanged ({number(value)}{risen and f', {risen}{since}'})"
+            else:
+                stood = "still" if value == old[group] else f"{number(old[group])} \N{RIGHTWARDS ARROW}"
+                part = f"{group} {stood} {number(value)}{risen and f' ({risen}{since})'}"
+            since = "" if risen else since  # said once
         if group == "forget":
-            part += _against_twin(value, _by_group(twin).get("forget"), siblings)
+            part += _against_twin(value, _by_group(twin).get("forget"), spread["forget"][:2] if "forget" in spread else ())
         parts.append(part)
     return "; ".join(parts) + "."
 
 
-def _against_twin(value: float, twin: float | None, siblings: Sequence[float]) -> str:
+def nothing_changed(method: str, where: str, *, ended: str = "", kind: str = "") -> str:
+    """That a step left every weight as it was, and why as far as that is known.
+
+    Args:
+        method, where: of the step.
+        ended: why the method's stop rule is reached; "": it is not.
+        kind: of number in which the weights are kept.
+    """
+    why = f"its stop rule was reached before it began: {ended}" if ended else (
+        f"either no gradient reaches them, or the update is smaller than {kind} can hold beside them; a larger update norm or "
+        "learning rate, or another place, would show which"
+    )
+    return f"This step changed nothing: {method} left all weights of {where} as they were, bit for bit; {why}."
+
+
+def _against_twin(value: float, twin: float | None, seeds: Sequence[float]) -> str:
     if twin is None:
         return ""
-    low, high = twin * (1 - AS_THE_TWIN), twin * (1 + AS_THE_TWIN)
-    if siblings:
-        low, high = min(low, *siblings), max(high, *siblings)
+    low, high = min(twin * (1 - AS_THE_TWIN), *seeds, twin), max(twin * (1 + AS_THE_TWIN), *seeds, twin)
     place = "as the twin" if low <= value <= high else "still below the twin" if value < low else "past the twin"
     return f", {place} ({number(twin)})"
-
-
-def ordinal(count: int) -> str:
-    """1st, 2nd, 3rd, 4th, 11th, 21st."""
-    return f"{count}{'th' if 10 < count % 100 < 14 else {1: 'st', 2: 'nd', 3: 'rd'}.get(count % 10, 'th')}"
 
 
 def _by_group(reading: Reading | None) -> dict[str, float]:

@@ -77,7 +77,7 @@ def save(session: Session, path: Path) -> Path:
                 {
                     "left_out": sorted(twin.left_out),
                     "seed": twin.seed,
-                    "siblings": twin.siblings,
+                    "siblings": {group: list(values) for group, values in twin.siblings.items()},
                     "weights": writer.all(twin.weights.stored),
                 }
                 for twin in session.twins
@@ -158,6 +158,11 @@ def _parts(stored: StoredTensor) -> dict[str, torch.Tensor]:
     return {name: part.detach().cpu().contiguous() for name, part in parts.items() if part is not None}
 
 
+def _siblings(value: Any) -> dict[str, tuple[float, ...]]:
+    """Group -> perplexities; sessions saved before there were groups hold those of the forget texts alone."""
+    return {group: tuple(each) for group, each in (value if isinstance(value, dict) else {"forget": value}).items()}
+
+
 def _lineage_to_json(lineage: Lineage | None, writer: _Writer) -> dict[str, Any] | None:
     if lineage is None:
         return None
@@ -227,7 +232,7 @@ def _assemble(path: Path, content: Mapping[str, Any], device: str, memory_budget
     session.groups = {group: tuple(by_id[each] for each in ids) for group, ids in content["groups"].items()}
     reader = _Reader(path, session.snapshots.store, device)
     session.twins = [
-        Twin(Weights(reader.all(each["weights"])), frozenset(each["left_out"]), each["seed"], tuple(each["siblings"]))
+        Twin(Weights(reader.all(each["weights"])), frozenset(each["left_out"]), each["seed"], _siblings(each["siblings"]))
         for each in content["twins"]
     ]
     session.lineage = _lineage_from_json(content["lineage"], reader)

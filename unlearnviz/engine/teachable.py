@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -55,6 +55,13 @@ class Teachable:
     def active_twin(self) -> Twin | None:
         """The first of them, which stands for all where one is enough; None where there is none."""
         return next(iter(self.fitting_twins), None)
+
+    @property
+    def siblings(self) -> Mapping[str, Sequence[float]]:
+        """Group -> perplexities of further twins of the present forget set, whose weights are not here; {} where none were measured."""
+        twin = self.active_twin
+        exactly = twin is not None and twin.left_out == {passage.id for passage in self.forget}  # with a typed text it is another group
+        return twin.siblings if twin is not None and exactly else {}
 
     @property
     def taught_forget(self) -> frozenset[str]:

@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from unlearnviz.engine.groups import pools
 from unlearnviz.engine.history import StepRecord
 from unlearnviz.engine.probes.probe import Reading
 from unlearnviz.engine.session_recipe import SHOWN
+from unlearnviz.engine.twin import Range, ranges
 
 if TYPE_CHECKING:
     from unlearnviz.engine.corpus import Passage
@@ -35,9 +37,11 @@ class Picture:
         tree: the records of all steps, of every branch.
         taken: step id -> all its readings.
         previews: what steps of this history were foreseen to do, the latest last.
-        siblings: forget perplexities of twins with other seeds.
+        spread: group -> range of the perplexities of twins with several seeds, where two or more are known.
+        pools: group -> how many texts it was chosen from.
         has_twin, can_train_twin: whether a twin fits, and whether one could be trained.
         blocks: number of transformer blocks.
+        module: what the model calls its blocks: of "h", block 11 is h.11.
         sentence: what happened last, in one plain sentence.
         notes: what the session has to say about its texts.
         recipe: the first 12 hex digits of the hash of the session's recipe; "" before there is a session.
@@ -60,10 +64,12 @@ class Picture:
     tree: tuple[StepRecord, ...] = ()
     taken: Mapping[int, Sequence[Reading]] = field(default_factory=dict)
     previews: tuple[Preview, ...] = ()
-    siblings: tuple[float, ...] = ()
+    spread: Mapping[str, Range] = field(default_factory=dict)
+    pools: Mapping[str, int] = field(default_factory=dict)
     has_twin: bool = False
     can_train_twin: bool = False
     blocks: int = 0
+    module: str = "h"
     sentence: str = ""
     notes: tuple[str, ...] = ()
     recipe: str = ""
@@ -131,11 +137,19 @@ def take(
         tree=tuple(history.records),
         taken=dict(history.readings),  # its lists are replaced, never edited
         previews=previews,
-        siblings=active.siblings if active is not None else (),
+        spread=ranges(perplexities(twin, twins or {}), session.siblings),
+        pools=pools(session.corpus, session.groups),
         has_twin=active is not None,
         can_train_twin=session.lineage is not None,
         blocks=session.model.layout.blocks,
+        module=session.model.layout.module,
         sentence=sentence,
         notes=tuple(session.notes),
         recipe=session.recipe_hash()[:SHOWN],
     )
+
+
+def perplexities(twin: Mapping[str, Reading], twins: Mapping[int, Mapping[str, Reading]]) -> list[Reading]:
+    """The perplexity readings of all twins that were measured, each once; `twin` is the first of `twins`."""
+    readings = [twin, *list(twins.values())[1:]]
+    return [each["perplexity"] for each in readings if "perplexity" in each]

@@ -9,6 +9,8 @@ from unlearnviz.engine.narration import narrate
 from unlearnviz.engine.probes.generation import Generation
 from unlearnviz.engine.probes.perplexity import Perplexity
 from unlearnviz.engine.progress import Progress
+from unlearnviz.engine.twin import ranges
+from unlearnviz.views.picture import perplexities
 
 if TYPE_CHECKING:
     from unlearnviz.engine.probes.probe import Probe, Reading
@@ -65,6 +67,9 @@ class Readouts:
         self._start.update(start)
         self._twin.update(twin)
         self._time(now, twin)
+        several = self.session.fitting_twins[1:]
+        if several and any("perplexity" not in readings for readings in self.twins().values()):  # once for each: their range is drawn
+            yield from self.of_every_twin("perplexity")
         if "perplexity" in now:
             self.news = self._narrate(now["perplexity"], since)
 
@@ -117,6 +122,7 @@ class Readouts:
         since = self.session.history[self.session.head].parent if since is None else since
         readings = [] if since is None else self.session.history.readings[since]
         before = next((each for each in readings if each.label == "perplexity" and each.of == "now"), None)
-        twin = self.session.active_twin
-        sentence = narrate(before, now, self.references()[1].get("perplexity"), twin.siblings if twin else ())
+        start, twin = self.references()
+        spread = ranges(perplexities(twin, self.twins()), self.session.siblings)
+        sentence = narrate(before, now, twin.get("perplexity"), spread, start.get("perplexity"))
         return f"Perplexity: {sentence}"

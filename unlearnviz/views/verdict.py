@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from unlearnviz.engine.narration import number
+from unlearnviz.numbers import number
 
 if TYPE_CHECKING:
     from unlearnviz.engine.probes.probe import Reading
@@ -59,13 +59,13 @@ def judge(picture: Picture, measure: Measure) -> Judged:
     start = picture.start.get(measure.name)
     twins = [readings[measure.name] for readings in picture.twins.values() if measure.name in readings]
     values = [each.value for each in twins if each.value is not None and math.isfinite(each.value)]
-    more = picture.siblings if measure.name == "perplexity" else ()
-    everyone = [*values, *more]
-    low, high = (min(everyone), max(everyone)) if everyone else (math.nan, math.nan)
+    low, high, known = (min(values), max(values), len(values)) if values else (math.nan, math.nan, 0)
+    if measure.name == "perplexity" and "forget" in picture.spread:  # twins too whose weights are not here
+        low, high, known = picture.spread["forget"]
     here = _value(now) + (f" (at step {now.step})" if now is not None and now.step != picture.step else "")
-    spread = f"{number(low)} to {number(high)} ({len(everyone)} twins)" if len(everyone) > 1 else NONE
+    spread = f"{number(low)} to {number(high)} ({known} twins)" if known > 1 else NONE
     cells = (measure.title, f"{measure.probe.unit}; {measure.probe.direction}", _value(start), here, _value(next(iter(twins), None)), spread)
-    words, stands = _words(now, len(picture.twins), everyone, low, high)
+    words, stands = _words(now, len(picture.twins), known, low, high)
     words += " (takes long)" if now is None and measure.slow else ""
     return Judged((*cells, words), stands)
 
@@ -74,7 +74,7 @@ def _value(reading: Reading | None) -> str:
     return NONE if reading is None or reading.value is None else number(reading.value)
 
 
-def _words(now: Reading | None, twins: int, values: Sequence[float], low: float, high: float) -> tuple[str, str]:
+def _words(now: Reading | None, twins: int, known: int, low: float, high: float) -> tuple[str, str]:
     """What stands in the last cell, and how it stands."""
     if now is None:
         return "not measured yet", ""
@@ -84,10 +84,10 @@ def _words(now: Reading | None, twins: int, values: Sequence[float], low: float,
         return "not a number: it cannot be judged", ""
     if not twins:
         return "no twin to compare with", ""
-    if not values:
+    if not known:
         return "not measured of the twins yet", ""
-    if len(values) == 1:
-        return f"one twin: no spread known; {_apart(now.value - values[0])} the twin", ""
+    if known == 1:
+        return f"one twin: no spread known; {_apart(now.value - low)} the twin", ""
     if low <= now.value <= high:
         return WITHIN, WITHIN
     return (f"{ABOVE}, by {number(now.value - high)}", ABOVE) if now.value > high else (f"{BELOW}, by {number(low - now.value)}", BELOW)
