@@ -203,6 +203,7 @@ def test_a_double_click_makes_one_step(page):
 
 
 def test_what_takes_no_time_disables_nothing_and_says_in_the_page_that_it_is_done(page):
+    page.panel("Timeline").get_by_role("button", name="Branches").click()
     page.page.evaluate("""() => {
       window.uvChanged = [];
       window.uvWatch = new MutationObserver((changes) => window.uvChanged.push(...changes.map((each) => each.target.textContent)));

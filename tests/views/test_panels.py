@@ -301,23 +301,6 @@ def test_scrubbing_moves_and_moving_sets_the_slider(shown):
     assert state.session.head == 3
 
 
-def test_branches_are_named_listed_and_switched(shown):
-    panel, state = shown(Timeline)
-    state.run(2, STEP)
-    state.undo()
-    panel.new.click()
-    assert list(panel.branches.options) == ["main"]  # no name, no branch
-    panel.name.value = " gentle "
-    panel.new.click()
-    assert (state.session.history.branch, panel.branches.value, panel.name.value) == ("gentle", "gentle", "")
-    state.step(STEP)
-    assert state.picture.path == (0, 1, 3)
-    assert panel.slider.words.startswith("step 3, 2 of 2 on this path.")
-    panel.branches.value = "main"
-    assert (state.session.head, state.session.history.branch) == (2, "main")
-    assert state.picture.path == (0, 1, 2)
-
-
 # -- What it says now -------------------------------------------------------------------------------------------------
 
 

@@ -182,7 +182,7 @@ def test_a_run_ends_where_the_method_has_nothing_left_to_do_and_says_why():
     assert state.picture.step == 2
     state.undo()
     state.step(IterativeUnlearning(budget=2))
-    assert state.picture.sentence.startswith("Done with step 3.")
+    assert " that stays on 'main'. Done with step 3." in state.picture.sentence
 
 
 def test_the_timeline_says_where_and_why_a_run_ended(shown):

@@ -1,12 +1,15 @@
-"""Timeline: a slider over all steps of this path; scrubbing restores weights and every panel."""
+"""Timeline: a slider over all steps of this path; scrubbing restores weights and every panel. Beside it the branches."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
 
-from unlearnviz.views.controls import button
+from unlearnviz.views.branch_tools import SHOWN, BranchTools
+from unlearnviz.views.fold import Fold
+from unlearnviz.views.influence_figures import snippet
 from unlearnviz.views.keys import keyed
 from unlearnviz.views.panels.panel import Panel
 from unlearnviz.views.slider import Slider
@@ -16,32 +19,34 @@ if TYPE_CHECKING:
 
 
 class Timeline(Panel):
-    """Where we stand, where we were, and the branches."""
+    """Where we stand, where we were, and the branches: which one we are on, and which one is shown beside it."""
 
     title = "Timeline"
     column, order = 0, 1
 
     def build(self) -> list[widgets.Widget]:
-        """Slider, branches."""
-        self.slider = Slider(label="Step", minimum=0, maximum=0, step=1, value=0, disabled=True)
-        self.branches = widgets.Dropdown(
-            description="Branch", options=["main"], style={"description_width": "50px"}, layout={"width": "170px"}
-        )
-        self.name = widgets.Text(
-            placeholder="name of a new branch",
-            description="New",
-            style={"description_width": "35px"},
-            layout={"width": "200px"},
-        )
-        self.new = button("Branch here", self._branch, tooltip="Name a new branch at this step and go on from it")
+        """Slider and branches in one line; the tree of branches is built when it is opened."""
+        self.slider = Slider(label="Step", minimum=0, maximum=0, step=1, value=0, disabled=True, layout={"flex": "1 1 260px", "width": "auto"})
         keyed(self.slider, "scrub")
+        self.branches = _drop("Branch", "55px")
+        self.compared = _drop("compare with", "90px")
+        self.more = Fold(self.state, "Branches", self._build_tools, self._show_tools)
         self.slider.observe(self._scrub, "value")
         self.branches.observe(self._switch, "value")
+        self.compared.observe(self._compare, "value")
         self._showing = False
-        return [self.slider, widgets.HBox([self.branches, self.name, self.new], layout={"flex_flow": "row wrap"})]
+        row = widgets.HBox([self.slider, self.branches, self.compared, self.more.head], layout={"flex_flow": "row wrap", "align_items": "flex-start"})
+        return [row, self.more.body]
+
+    def _build_tools(self) -> Sequence[widgets.Widget]:
+        self.tools = BranchTools(self.state)
+        return [self.tools.widget]
+
+    def _show_tools(self, picture: Picture) -> None:
+        self.tools.show(picture)
 
     def show(self, picture: Picture) -> None:
-        """The path and the head; set without answering back."""
+        """The path, the head and the branches; set without answering back."""
         self._showing = True
         try:
             here = picture.path.index(picture.step)
@@ -51,9 +56,14 @@ class Timeline(Panel):
                     self.slider.value = float(here)
                     self.slider.words = _words(picture, here)
                 self.slider.disabled = len(picture.path) < 2
-            if tuple(self.branches.options) != tuple(picture.branches):
-                self.branches.options = list(picture.branches)
-            self.branches.value = picture.branch
+            names = [(snippet(name, SHOWN), name) for name in picture.branches]
+            others = [("nothing", ""), *(each for each in names if each[1] != picture.branch)]
+            for drop, options, value in ((self.branches, names, picture.branch), (self.compared, others, picture.compared)):
+                if tuple(drop.options) != tuple(options):
+                    drop.options = options
+                drop.value = value if value in dict(options).values() else ""
+                drop.layout.display = None if len(names) > 1 else "none"
+            self.more.show(picture)
         finally:
             self._showing = False
 
@@ -72,14 +82,20 @@ class Timeline(Panel):
         if not self._showing and change["new"]:
             self.state.go_to(change["new"])
 
-    def _branch(self) -> None:
-        if self.name.value.strip():
-            self.state.branch(self.name.value.strip())
-            self.name.value = ""
+    def _compare(self, change: dict[str, str]) -> None:
+        if not self._showing and change["new"] is not None:
+            self.state.compare(change["new"])
 
     def enable(self, *, idle: bool) -> None:
-        """Branching waits for work; scrubbing is remembered and done when it ends."""
-        self.new.disabled = self.branches.disabled = not idle
+        """Branches wait for work; scrubbing is remembered and done when it ends."""
+        self.branches.disabled = self.compared.disabled = not idle
+        if self.more.body.children:
+            self.tools.enable(idle=idle)
+
+
+def _drop(label: str, width: str) -> widgets.Dropdown:
+    layout = {"width": "auto", "max_width": "230px", "display": "none"}
+    return widgets.Dropdown(description=label, options=[""], style={"description_width": width}, layout=layout)
 
 
 def _words(picture: Picture, position: int) -> str:
