@@ -17,12 +17,12 @@ NAMES = [
     *("Exposure", "ExtractionLikelihood", "FineTune", "FirstEpochAscent", "FuzzyUnlearning", "Generation"),
     *("GradientAscent", "GradientDifference", "GradientMethod", "GradientNorm", "Influence"),
     *("IterativeUnlearning", "LabelFlipping", "LanguageModel", "Leak", "Ledger", "LikelihoodRatio", "MembershipInference"),
-    *("MemorisationAccuracy", "Method", "ModelSimilarity", "NPO", "NablaTau", "Normalisation"),
+    *("MemorisationAccuracy", "Method", "ModelCard", "ModelSimilarity", "NPO", "NablaTau", "Normalisation"),
     *("OptimisationBased", "PartialAmnesiac", "Passage", "PassagePerplexity", "Perplexity", "PreparedTexts"),
     *("Preview", "Probe", "ProjectedGradient", "Push", "Reading", "Recipe", "Relearning", "Removal", "RougeL", "Session", "SimNPO"),
-    *("Similarity", "SingleGradient", "TextFile", "TextMap", "TokenInfluence", "TokenText", "Tracking"),
+    *("Similarity", "SingleGradient", "StepSize", "TextFile", "TextMap", "TokenInfluence", "TokenText", "Tracking"),
     *("TruthRatio", "UnlearningError", "UnlearnvizError", "UpdateSize", "VerificationError", "claims", "demo"),
-    *("learn", "search"),
+    *("learn", "model_card", "search"),
 ]
 
 

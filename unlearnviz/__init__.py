@@ -31,7 +31,9 @@ The nouns:
   train and `Tracking` what to record.
 - `search` finds the texts that look like some, by a `Similarity` after a `Normalisation`: in a list, in `PreparedTexts` for many
   searches, or in a `TextFile` larger than memory.
-- A `Preview` says what a step would do to each group of texts, before it is taken.
+- A `Preview` says what a step would do to each group of texts, before it is taken; a `StepSize`, how long a step has to be to raise
+  the loss of the forget texts by so much (`session.find_step_size()`). `model_card(session)` gives a `ModelCard`: what the model is, what
+  a step costs at each place of it, and what is impossible here, and why.
 - A `Dashboard` shows a session in a notebook. `Chart` and `TokenText` are the two widgets it draws with, for you as well.
 - `claims()` lists what four papers say of these methods, with what was measured here.
 - `demo()` opens the shipped world; `learn(corpus)` trains a small model on texts of yours.
@@ -68,6 +70,7 @@ if TYPE_CHECKING:
     from unlearnviz.engine.methods.sim_npo import SimNPO
     from unlearnviz.engine.methods.single_gradient import SingleGradient
     from unlearnviz.engine.model import LanguageModel
+    from unlearnviz.engine.model_card import ModelCard, model_card
     from unlearnviz.engine.prepared import PreparedTexts
     from unlearnviz.engine.preview import Preview
     from unlearnviz.engine.probes.activation_gradient import ActivationGradient
@@ -100,6 +103,7 @@ if TYPE_CHECKING:
     from unlearnviz.engine.search import search
     from unlearnviz.engine.session import Session
     from unlearnviz.engine.similarity import Normalisation, Similarity
+    from unlearnviz.engine.step_size import StepSize
     from unlearnviz.engine.text_file import TextFile
     from unlearnviz.engine.tracking import Tracking
     from unlearnviz.errors import UnlearnvizError
@@ -139,6 +143,7 @@ __all__ = [  # noqa: RUF022 - NPO is a name like the others, no constant
     "MembershipInference",
     "MemorisationAccuracy",
     "Method",
+    "ModelCard",
     "ModelSimilarity",
     "NPO",
     "NablaTau",
@@ -162,6 +167,7 @@ __all__ = [  # noqa: RUF022 - NPO is a name like the others, no constant
     "SimNPO",
     "Similarity",
     "SingleGradient",
+    "StepSize",
     "TextFile",
     "TextMap",
     "TokenInfluence",
@@ -175,6 +181,7 @@ __all__ = [  # noqa: RUF022 - NPO is a name like the others, no constant
     "claims",
     "demo",
     "learn",
+    "model_card",
     "search",
 ]
 
@@ -207,6 +214,7 @@ _HOMES = {
     "MembershipInference": "engine.probes.membership_inference",
     "MemorisationAccuracy": "engine.probes.memorisation_accuracy",
     "Method": "engine.methods.method",
+    "ModelCard": "engine.model_card",
     "ModelSimilarity": "engine.probes.model_similarity",
     "NPO": "engine.methods.npo",
     "NablaTau": "engine.methods.nabla_tau",
@@ -230,6 +238,7 @@ _HOMES = {
     "SimNPO": "engine.methods.sim_npo",
     "Similarity": "engine.similarity",
     "SingleGradient": "engine.methods.single_gradient",
+    "StepSize": "engine.step_size",
     "TextFile": "engine.text_file",
     "TextMap": "engine.probes.text_map",
     "TokenInfluence": "engine.probes.token_influence",
@@ -242,6 +251,7 @@ _HOMES = {
     "VerificationError": "engine.probes.verification_error",
     "claims": "papers",
     "learn": "engine.first_lesson",
+    "model_card": "engine.model_card",
     "search": "engine.search",
 }
 
