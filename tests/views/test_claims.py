@@ -42,7 +42,7 @@ def claimed(monkeypatch):
 
 def test_the_table_says_whose_sentence_it_is_and_what_was_found():
     assert rows([STATED, OWN]) == [
-        ("1. Early is better.", "Zagardo 2024", "stated in the paper", "-2 (-3 to -1) nats", "depends on the setting", "the optimizer"),
+        ("1. Early is better.", "Zagardo 2024", "stated in the paper", "−2 (−3 to −1) nats", "depends on the setting", "the optimizer"),
         ("2. Late is worse.", "Thudi et al. 2021", "our reconstruction", "–", "not measured here yet: run `unlearnviz first-epoch`", "the rate"),
     ]
     assert {len(row) for row in rows([STATED, OWN])} == {len(HEAD)}
@@ -80,7 +80,7 @@ def test_every_interval_is_drawn_at_its_place_and_coloured_by_its_side():
 def test_what_was_counted_is_a_point_and_what_was_not_measured_no_picture():
     figure, said = intervals(replace(STATED, claimed="at", line=50.0, line_means="half", found=replace(FOUND, settings={})))
     assert [trace.name for trace in figure.data] == ["measured", "50: half"]
-    assert said == "In nats; claimed: about 50 (half). Measured: -2 (-3 to -1)."
+    assert said == "In nats; claimed: about 50 (half). Measured: −2 (−3 to −1)."
     assert intervals(OWN) == (None, "No picture: not measured here yet: run `unlearnviz first-epoch`.")
 
 

@@ -94,9 +94,9 @@ def of(rows, note=""):
 def test_forget_against_keep_says_where_a_step_hurts_most():
     rows = table(("embedding", 0.9, 1.0, 1.0, 0.9), ("block 0", 0.5, 1.0, 4.0, 0.5), ("block 1", None, 0.0, 1.0, None), ("all", 0.7, 1, 4, 0.7))
     figure, said = conflict(of(rows), "block 1")
-    assert "one at block 0 (the 1st) hurts the kept texts most: +2 nats per token" in said  # 0.5 * 4, not the largest cosine
-    assert "At block 1 (the 2nd), the place of the next step, a gradient is 0" in said
-    assert list(figure.data[0].y) == ["the whole model", "block 1 (the 2nd)", "block 0 (the 1st)", "embedding"]
+    assert "one at block 0 (the 1st, h.0) hurts the kept texts most: +2 nats per token" in said  # 0.5 * 4, not the largest cosine
+    assert "At block 1 (the 2nd, h.1), the place of the next step, a gradient is 0" in said
+    assert list(figure.data[0].y) == ["the whole model", "block 1 (the 2nd, h.1)", "block 0 (the 1st, h.0)", "embedding"]
     assert len(set(figure.data[0].marker.color)) == 2
     _, said = conflict(of(table(("embedding", -0.5, 1.0, 2.0, -0.5), ("all", -0.5, 1.0, 2.0, -0.5))), "embedding")
     assert "Nowhere does a step that makes the forget texts less likely do so to the kept texts" in said
@@ -157,14 +157,14 @@ def test_the_sentences_name_the_token_and_the_sign():
         return Reading("activation-gradient", "activation-gradient", 0, "now", "nats", "", None, rows)
 
     now, start = taken(token("A", None, -0.5), token(" <b>", 3.0, 0.25)), taken(token("A", None, 0.1), token(" <b>", 0.5, 0.1))
-    said = inside(now, start, "a", SHADES[0], "embedding").sentence
+    said = inside(now, start, "a", SHADES[0], "embedding", "h").sentence
     assert said.startswith("“␣<b>” surprises the model most: 3 nats, at the start 0.5.")
-    said = inside(now, None, "a", SHADES[1], "embedding").sentence
+    said = inside(now, None, "a", SHADES[1], "embedding", "h").sentence
     assert said.startswith("The loss of this text depends most on what stands at “A” in embedding: 0.5 nats per unit of activation")
-    said = inside(now, None, "a", SHADES[2], "embedding").sentence
+    said = inside(now, None, "a", SHADES[2], "embedding", "h").sentence
     assert said.startswith("At embedding the text leans most on what stands at “A” (−0.5 nats), and ")
     assert "“␣<b>” speaks most against it (+0.25 nats)" in said
-    assert "all products are about 0" in inside(now, None, "a", SHADES[2], "block 0").sentence
-    odd = inside(taken(token("A", None, math.nan), token("B", math.inf, 1.0)), None, "a", SHADES[0], "embedding")
+    assert "all products are about 0" in inside(now, None, "a", SHADES[2], "block 0", "h").sentence
+    odd = inside(taken(token("A", None, math.nan), token("B", math.inf, 1.0)), None, "a", SHADES[0], "embedding", "h")
     assert "inf nats" in odd.sentence
     assert shown("\n") == "↵"

@@ -74,7 +74,7 @@ def test_a_part_of_the_model_and_steps_of_other_texts():
     parts = (row(3.0, 0.1, group="block 0"), row(5.0, 0.2))
     figure, said = distance(picture(reading(0, *parts, forget="tom"), reading(1, *parts)), "block 0")
     assert list(figure.data[0].customdata) == [1]
-    assert said.startswith("Block 0 (the 1st) at step 1 is 3 from the start")
+    assert said.startswith("Block 0 (the 1st, h.0) at step 1 is 3 from the start")
 
 
 def test_without_a_twin_there_is_a_distance_and_no_way():

@@ -19,7 +19,7 @@ def test_ticks_are_plain_numbers_that_cover_the_values():
     ticks = figures.log_axis([1.1, 95.0, math.inf, math.nan])
     assert ticks["ticktext"] == ["1", "2", "5", "10", "20", "50", "100", "200", "500"]
     assert figures.log_axis([])["tickvals"][0] == 1.0
-    assert figures.log_axis([1.0, 1e9])["ticktext"][-1] == "1e+09"
+    assert figures.log_axis([1.0, 1e9])["ticktext"][-1] == "1e9"
     for values in ([], [1.14, 1.16], [1.0, 1.0], [3.0, 70.0], [1.0, 1e9], [0.5], [1000.0]):
         axis = figures.log_axis(values)
         low, high = (10**end for end in axis["range"])
@@ -34,10 +34,10 @@ def test_ticks_are_plain_numbers_that_cover_the_values():
 @pytest.mark.parametrize(
     "group, name",
     [
-        ("embedding", "embedding"), ("final norm", "final norm"), ("block 0", "block 0 (the 1st)"), ("block 1", "block 1 (the 2nd)"),
-        ("block 2", "block 2 (the 3rd)"), ("block 3", "block 3 (the 4th)"), ("block 10", "block 10 (the 11th)"),
-        ("block 11", "block 11 (the 12th)"), ("block 12", "block 12 (the 13th)"), ("block 20", "block 20 (the 21st)"),
-        ("block 21", "block 21 (the 22nd)"), ("block 110", "block 110 (the 111th)"), ("block 120", "block 120 (the 121st)"),
+        ("embedding", "embedding"), ("final norm", "final norm"), ("block 0", "block 0 (the 1st, h.0)"), ("block 1", "block 1 (the 2nd, h.1)"),
+        ("block 2", "block 2 (the 3rd, h.2)"), ("block 3", "block 3 (the 4th, h.3)"), ("block 10", "block 10 (the 11th, h.10)"),
+        ("block 11", "block 11 (the 12th, h.11)"), ("block 12", "block 12 (the 13th, h.12)"), ("block 20", "block 20 (the 21st, h.20)"),
+        ("block 21", "block 21 (the 22nd, h.21)"), ("block 110", "block 110 (the 111th, h.110)"), ("block 120", "block 120 (the 121st, h.120)"),
     ],
 )  # fmt: skip
 def test_blocks_are_counted_as_papers_count_them_too(group, name):
@@ -51,7 +51,7 @@ def test_bars_say_where_it_pulls_and_a_click_on_one_gives_its_group():
     assert list(now.x) == [1.0, 9.0, 3.0]
     assert list(now.marker.line.width) == [0, 3, 0]
     assert list(lines(figure)["at the start"].x) == [1.0, 1.0, 1.0]
-    assert said.startswith("The forget texts pull hardest at block 0 (the 1st) (9 nats per unit of weight")
+    assert said.startswith("The forget texts pull hardest at block 0 (the 1st, h.0) (9 nats per unit of weight")
     assert "A long bar" in said
 
 
@@ -60,7 +60,7 @@ def test_the_two_uses_of_a_tied_embedding_are_thinner_hatched_bars_and_said_to_b
             {"group": "embedding.output", "norm": 9.0, "part_of": "embedding"}, {"group": "block 0", "norm": 1.0}]  # fmt: skip
     figure, said = layer_figures.layers_now(picture(reading("gradient-norm", rows)), "head")
     now = lines(figure)["now"]
-    assert list(now.y) == ["block 0 (the 1st)", "embedding.output", "embedding.input", "embedding"]
+    assert list(now.y) == ["block 0 (the 1st, h.0)", "embedding.output", "embedding.input", "embedding"]
     assert list(now.marker.pattern.shape) == ["", "/", "/", ""]
     assert now.width[1] < now.width[0]
     assert list(now.marker.line.width) == [0, 3, 0, 0]  # in a tied model the head is the embedding's output use
@@ -90,7 +90,7 @@ def test_the_heat_map_has_a_column_per_step_blank_where_nothing_was_measured():
     (heat,) = figure.data
     assert [list(line) for line in heat.z] == [[1.0, None, None], [0.0, None, 2.0]]
     assert heat.customdata[1][2] == ["embedding", "100", 7, "step 7"]
-    assert list(heat.y) == ["block 0 (the 1st)", "embedding"]
+    assert list(heat.y) == ["block 0 (the 1st, h.0)", "embedding"]
     assert said == "Gradient norm of the forget texts in each part of the model at 2 steps, from 1 (dark) to 100 (light)."
     assert layer_figures.layers_over_steps(picture())[0] is None
 
@@ -182,4 +182,14 @@ def test_figures_look_as_with_the_template_they_take_their_looks_from():
 
     figure, _ = perplexity(picture(perplexities(0, 1.0)))
     ours = figure.layout.template.to_plotly_json()
+    for axis in ("xaxis", "yaxis"):  # numbers are written as everywhere else on the page
+        assert ours["layout"][axis].pop("exponentformat") == "none"
+        assert ours["layout"][axis].pop("separatethousands") is True
     assert within(ours, plotly.io.templates["plotly_white"].to_plotly_json())
+
+
+def test_blocks_have_the_name_that_the_model_itself_gives_them():
+    assert figures.block_name("block 11", "layers") == "block 11 (the 12th, layers.11)"
+    figure, said = layer_figures.layers_now(picture(norms(0, 3.0, 9.0, 1.0), module="layers"), "block 0")
+    assert list(lines(figure)["now"].y) == ["block 1 (the 2nd, layers.1)", "block 0 (the 1st, layers.0)", "embedding"]
+    assert "hardest at block 0 (the 1st, layers.0)" in said

@@ -79,7 +79,7 @@ def test_a_snippet_is_one_line_and_of_a_book_no_more_than_its_first_words_is_rea
 
 def test_colours_are_symmetric_about_zero_and_the_sentence_has_sign_and_floor():
     figure, sentence = influence_map(
-        scores(reading(VALUES), None, "now", BY[0]), {"against": "He says <b>no</b>"}, unit="u", pale=False, everything=False
+        scores(reading(VALUES), None, "now", BY[0]), {"against": "He says <b>no</b>"}, unit="u", pale=False, everything=False, module="h"
     )
     heat = figure.data[0]
     assert heat.zmin == -heat.zmax == -2.0
@@ -92,7 +92,7 @@ def test_colours_are_symmetric_about_zero_and_the_sentence_has_sign_and_floor():
     assert "The forget texts themselves have +10 to +10 and are not drawn." in sentence
     assert (
         influence_map(
-            scores(reading({"own-0": VALUES["own-0"]}), None, "now", BY[0]), {}, unit="u", pale=False, everything=False
+            scores(reading({"own-0": VALUES["own-0"]}), None, "now", BY[0]), {}, unit="u", pale=False, everything=False, module="h"
         )[0]
         is None
     )
@@ -101,7 +101,7 @@ def test_colours_are_symmetric_about_zero_and_the_sentence_has_sign_and_floor():
 def test_texts_that_begin_alike_are_told_apart():
     same = {f"text-{k}": ("taught", (1.0, 0.0, 0.0, 0.0)) for k in range(3)}
     found, texts = scores(reading(same), None, "now", BY[0]), dict.fromkeys(same, "One and the same.")
-    figure, _ = influence_map(found, texts, unit="u", pale=False, everything=False)
+    figure, _ = influence_map(found, texts, unit="u", pale=False, everything=False, module="h")
     assert len(set(figure.data[0].y)) == 3
     assert "+1  One and the same. (text-0)" in figure.data[0].y
 
@@ -109,10 +109,10 @@ def test_texts_that_begin_alike_are_told_apart():
 def test_what_is_old_is_pale_and_all_texts_are_one_click_away():
     many = {f"text {k}": ("taught", (float(k), 0.0, 0.0, 0.0)) for k in range(600)}
     found = scores(reading(many), None, "now", BY[0])
-    figure, _ = influence_map(found, {}, unit="u", pale=True, everything=False)
+    figure, _ = influence_map(found, {}, unit="u", pale=True, everything=False, module="h")
     assert len(figure.data[0].z) == influence_figures.SHOWN
     assert figure.data[0].opacity == influence_figures.PALE
-    figure, _ = influence_map(found, {}, unit="u", pale=False, everything=True)
+    figure, _ = influence_map(found, {}, unit="u", pale=False, everything=True, module="h")
     assert (len(figure.data[0].z), figure.data[0].opacity) == (600, 1)
     from unlearnviz.views.chart import Chart
 
@@ -238,6 +238,6 @@ def test_a_removal_has_its_own_settings_and_shows_its_residual(opened):
     panel.removal.by_name["damping"].value = "0.5"
     panel.request.measure.click()
     assert "Gauss-Newton over 24 taught texts, damping 0.5: conjugate gradients took" in panel.map.summary
-    assert list(panel.map.figure.data[0].x) == ["block 1 (the 2nd)"]
+    assert list(panel.map.figure.data[0].x) == ["block 1 (the 2nd, h.1)"]
     panel.removal.by_name["damping"].value = "much"
     assert "is not a number" in str(state.error)

@@ -43,9 +43,9 @@ def ledger():
 
 def test_the_map_has_a_cell_per_epoch_and_part_and_frames_those_that_are_chosen():
     held = ledger()
-    figure, said = recorded(held, "norms of deltas", (1, 3), ("block 1",))
+    figure, said = recorded(held, "norms of deltas", (1, 3), ("block 1",), "h")
     (heat,) = figure.data
-    assert list(heat.y) == ["block 1 (the 2nd)", "embedding"]
+    assert list(heat.y) == ["block 1 (the 2nd, h.1)", "embedding"]
     assert len(heat.z) == 2
     cells = {(cell[2], cell[0]): 10**value for line, row in zip(heat.customdata, heat.z, strict=True) for cell, value in zip(line, row, strict=True)}
     squares = {}
@@ -60,8 +60,8 @@ def test_the_map_has_a_cell_per_epoch_and_part_and_frames_those_that_are_chosen(
 
 def test_bytes_are_in_words_and_add_up():
     held = ledger()
-    _, said = recorded(held, "bytes of gradients", (), ())
-    figure, total = bytes_by_group(held)
+    _, said = recorded(held, "bytes of gradients", (), (), "h")
+    figure, total = bytes_by_group(held, "h")
     drawn = {trace.name: dict(zip(trace.y, trace.x, strict=True)) for trace in figure.data}
     for what in ("gradients", "deltas"):
         assert sum(drawn[what].values()) * 1e6 == pytest.approx(sum(held.measured_bytes(what).values()))
@@ -73,7 +73,7 @@ def test_bytes_are_in_words_and_add_up():
 def test_what_was_not_recorded_is_said():
     session = worlds.session()
     session.learn(recipe=RECIPE, track=Tracking(texts=("mara-okafor-0",), deltas=False, keep=0.5))
-    figure, said = recorded(session.ledger, "norms of deltas", (1,), ("embedding",))
+    figure, said = recorded(session.ledger, "norms of deltas", (1,), ("embedding",), "h")
     assert figure is None
     assert said.startswith("No deltas were recorded. Recorded: 1 tracked text, ")
     assert ", 0.5 of each layer, " in said
@@ -157,7 +157,7 @@ def test_the_meter_is_built_when_it_is_opened(shown):
     assert panel.meter.body.children == ()
     panel.meter.head.unfolded = True
     held = state.session.ledger
-    assert panel.bars.summary == bytes_by_group(held)[1]
+    assert panel.bars.summary == bytes_by_group(held, "h")[1]
     assert panel.costs.rows == choice_rows(StorageMeter(held, state.session.model, state.session.corpus).choices())[1]
     assert (len(panel.costs.rows), len(panel.costs.head), panel.costs.summary) == (8, 9, KEPT)
 

@@ -56,7 +56,7 @@ def test_the_threshold_in_words():
         "At most 2 nats per token: 3 of 4 forget texts (75 %) and 1 of 5 never-seen texts (20 %) are called members."
     )
     assert calls(reading(others=(), note="none"), "min-k++", -1.25) == (
-        "At least -1.25 standard deviations: 2 of 4 forget texts (50 %) and 0 of 0 never-seen texts are called members."
+        "At least −1.25 standard deviations: 2 of 4 forget texts (50 %) and 0 of 0 never-seen texts are called members."
     )
 
 

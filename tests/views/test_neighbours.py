@@ -115,8 +115,8 @@ def test_what_has_no_number_to_sort_by_comes_last_by_score():
     assert notes == {
         "p1": (f"perplexity {math.e:.3g} → {math.e**2:.3g}", True),
         "p2": (f"perplexity {math.e**3:.3g} → {math.e:.3g}", True),
-        "p3": ("cosine 0.50", False),
-        "p4": (f"perplexity {math.e:.3g}, cosine -0.50", True),
+        "p3": ("cosine 0.5", False),
+        "p4": (f"perplexity {math.e:.3g}, cosine −0.5", True),
     }
 
 
@@ -146,7 +146,7 @@ def test_the_sentence_counts_and_says_what_was_not_looked_at():
     assert " 2 texts are left out when all are added." in sentence(left, 50)
     assert "left out" not in sentence(left, 95)
     guessed = scored([50, 90], exact=False, recall=0.934)
-    assert "Approximate: a word index chose which texts to score; by a sample of the others it finds about 93 % of the true matches." in sentence(
+    assert "Approximate: a word index chose which texts to score; by a sample of the others it finds about 93.4 % of the true matches." in sentence(
         guessed, 60
     )
     assert "how many it misses was not measured" in sentence(scored([50], exact=False), 0)
@@ -170,13 +170,13 @@ def test_matches_above_the_threshold_are_listed_and_added(shown):
     groups = dict(state.session.groups)
     panel.threshold.value = 0
     assert panel.list.count == 28
-    scores = [int(row["badge"]) for row in panel.list.rows]
+    scores = [float(row["badge"]) for row in panel.list.rows]
     assert scores == sorted(scores, reverse=True)
-    panel.threshold.value = scores[0]
+    threshold = panel.threshold.value = int(scores[0])
     few = [row["id"] for row in panel.list.rows if "why" not in row]
     assert 0 < len(few) < 20
-    assert panel.threshold.words == f"{scores[0]} of 100: {panel.list.count} text{'s' if panel.list.count != 1 else ''}"
-    assert panel.histogram.summary.startswith(f"{panel.list.count} of 28 other texts score {scores[0]} or more")
+    assert panel.threshold.words == f"{threshold} of 100: {panel.list.count} text{'s' if panel.list.count != 1 else ''}"
+    assert panel.histogram.summary.startswith(f"{panel.list.count} of 28 other texts score {threshold} or more")
     assert dict(state.session.groups) == groups
     assert panel.all.description == f"Add all {len(few)} to the forget set"
     panel.all.click()

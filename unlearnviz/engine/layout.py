@@ -43,6 +43,11 @@ class ModelLayout:
         return self.input_embedding == self.output_embedding
 
     @property
+    def module(self) -> str:
+        """What the model calls its blocks: "h" in GPT-2, "layers" in Llama."""
+        return self.block_prefix.rstrip(".").rpartition(".")[2]
+
+    @property
     def blocks(self) -> int:
         """Number of transformer blocks."""
         return sum(name.startswith("block ") for name in self.groups)

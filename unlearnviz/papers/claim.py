@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from unlearnviz.numbers import number
+
 if TYPE_CHECKING:
     from unlearnviz.papers.measured import Finding
 
@@ -59,8 +61,8 @@ class Interval:
     def __str__(self) -> str:
         """As text: 1.23 (1.1 to 1.36)."""
         if self.low is None or self.high is None or self.low == self.high:
-            return f"{self.mean:.3g}"
-        return f"{self.mean:.3g} ({self.low:.3g} to {self.high:.3g})"
+            return number(self.mean)
+        return f"{number(self.mean)} ({number(self.low)} to {number(self.high)})"
 
 
 @dataclass(frozen=True)

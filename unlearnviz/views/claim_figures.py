@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
+from unlearnviz.numbers import number
 from unlearnviz.papers.claim import AGAINST, HOLDS, OPEN
 from unlearnviz.views.figures import Drawn, Part, compose
 from unlearnviz.views.plain import plain
@@ -41,9 +42,9 @@ def rows(claims: Sequence[Claim]) -> list[tuple[str, ...]]:
     ]
 
 
-def title(number: int, claim: Claim) -> str:
+def title(place: int, claim: Claim) -> str:
     """A claim as it stands in the table and in the list to choose from."""
-    return f"{number}. {claim.sentence}"
+    return f"{place}. {claim.sentence}"
 
 
 def counted(claims: Sequence[Claim]) -> str:
@@ -79,13 +80,13 @@ def intervals(claim: Claim) -> Drawn:
             parts.append(f"Measured: {'; '.join(map(str, mine.values()))}." if at_line else f"{SAID[side]}: {'; '.join(mine)}.")
     ends = [-0.5, len(shown) - 0.5]
     line = {"color": THRESHOLD, "width": 2, "dash": "dash"}
-    name = plain(f"{claim.line:g}: {claim.line_means}")
+    name = plain(f"{number(claim.line)}: {claim.line_means}")
     traces.append({"type": "scatter", "mode": "lines", "name": name, "x": [claim.line] * 2, "y": ends, "line": line, "hoverinfo": "skip"})
     up = {"tickvals": list(places.values()), "ticktext": [plain(words) for words in places], "range": ends}
     across = {"title": {"text": "<br>".join(map(plain, wrap(claim.found.unit, 90))), "standoff": 4}}
     figure = compose(150 + 30 * len(shown), traces, xaxis=across, yaxis=up, margin={"l": 52, "r": 12, "t": 8, "b": 60})
     wanted = "about" if claim.claimed == "at" else claim.claimed
-    return figure, f"In {claim.found.unit}; claimed: {wanted} {claim.line:g} ({claim.line_means}). {' '.join(parts)}"
+    return figure, f"In {claim.found.unit}; claimed: {wanted} {number(claim.line)} ({claim.line_means}). {' '.join(parts)}"
 
 
 def _points(name: str, shown: dict[str, Interval], up: Sequence[int], colour: str, symbol: str) -> Part:

@@ -42,7 +42,7 @@ def distance(picture: Picture, group: str = "all", view: str = VIEWS[0]) -> Draw
     now = _row(picture.now(LABEL), group)
     if now is None:
         return None, "Pick texts to forget; then the distances appear here."
-    what = "The whole model" if group == "all" else f"{block_name(group)[0].upper()}{block_name(group)[1:]}"
+    what = "The whole model" if group == "all" else f"{group[0].upper()}{block_name(group, picture.module)[1:]}"
     here = place(now)
     if here is None:
         still = "no twin was trained without these texts, so it cannot be said whether that is the right way."
@@ -62,7 +62,8 @@ def distance(picture: Picture, group: str = "all", view: str = VIEWS[0]) -> Draw
             "marker": {"symbol": NOW.marker, "size": 6, "color": NOW.colour},
             "customdata": [step for step, _ in steps],
             "text": [f"step {step}" for step, _ in steps],
-            "hovertemplate": "%{text}: %{x:.3g} along, %{y:.3g} aside<extra></extra>",
+            "hovertext": [_aside(at) for _, at in steps],
+            "hovertemplate": "%{text}: %{hovertext}<extra></extra>",
         },
         _mark("start (do nothing)", (0.0, 0.0), START, 14),
         _mark(f"now (step {picture.step})", here, NOW, 12),
@@ -103,8 +104,12 @@ def _twins(picture: Picture, group: str) -> list[tuple[int, tuple[float, float],
 
 def _mark(name: str, at: tuple[float, float], style: State, size: int) -> Part:
     marker = {"symbol": style.marker, "size": size, "color": style.colour, "line": {"width": 2, "color": style.colour}}
-    about = f"{name}: %{{x:.3g}} along, %{{y:.3g}} aside<extra></extra>"
-    return {"type": "scatter", "mode": "markers", "name": name, "x": [at[0]], "y": [at[1]], "marker": marker, "hovertemplate": about}
+    about = {"hovertext": [_aside(at)], "hovertemplate": f"{name}: %{{hovertext}}<extra></extra>"}
+    return {"type": "scatter", "mode": "markers", "name": name, "x": [at[0]], "y": [at[1]], "marker": marker, **about}
+
+
+def _aside(at: tuple[float, float]) -> str:
+    return f"{number(at[0])} along, {number(at[1])} aside"
 
 
 def _axes(near: Sequence[tuple[float, float]], twins: Sequence[tuple[float, float]], way: float, view: str) -> dict[str, Any]:

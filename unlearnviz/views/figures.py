@@ -18,7 +18,8 @@ Drawn = tuple[go.Figure | None, str]  # no figure: nothing was measured, and the
 
 # Plotly's "plotly_white" without the entries that no trace of ours reads: plotly copies and checks every entry of a template
 # for every figure, which takes longer than all the rest of a redraw.
-_AXIS = {"automargin": True, "gridcolor": "#EBF0F8", "linecolor": "#EBF0F8", "zerolinecolor": "#EBF0F8", "zerolinewidth": 2, "ticks": ""}
+_NUMBERS = {"exponentformat": "none", "separatethousands": True}
+_AXIS = {**_NUMBERS, "automargin": True, "gridcolor": "#EBF0F8", "linecolor": "#EBF0F8", "zerolinecolor": "#EBF0F8", "zerolinewidth": 2, "ticks": ""}
 TEMPLATE = {
     "layout": {
         "autotypenumbers": "strict",
@@ -32,7 +33,8 @@ TEMPLATE = {
     },
     "data": {"heatmap": [{"colorbar": {"outlinewidth": 0, "ticks": ""}}]},
 }
-WIDE_LEFT = {"l": 128, "r": 12, "t": 8, "b": 40}  # room for the names of parameter groups
+WIDE_LEFT = {"l": 156, "r": 12, "t": 8, "b": 40}  # room for the names of parameter groups
+HOVER = ",.3~r"  # how d3 writes what `number` writes, for what is never negative
 Part = dict[str, Any]  # a trace, a shape, an axis: as plotly's JSON has it
 
 
@@ -60,7 +62,7 @@ def log_axis(values: Sequence[float]) -> dict[str, Any]:
     room = 0.04 * (math.log10(top) - math.log10(bottom))
     return {
         "tickvals": ticks,
-        "ticktext": [f"{tick:g}" for tick in ticks],
+        "ticktext": [number(tick) for tick in ticks],
         "range": [math.log10(bottom) - room, math.log10(top) + room],
     }
 
@@ -73,13 +75,20 @@ def step_axis(picture: Picture, *, room: int = 1) -> Part:
     return {"title": {"text": "step"}, "range": [-0.5, max(room, last) + 0.5], "tickangle": 0, **ticks}
 
 
-def block_name(group: str) -> str:
-    """A group as the page writes it: "block 10" is "block 10 (the 11th)", because papers count layers from 1."""
+def block_name(group: str, module: str = "h") -> str:
+    """A group as the page writes it: "block 11" is "block 11 (the 12th, h.11)".
+
+    Papers count layers from 1, and the model has names of its own.
+
+    Args:
+        group: of parameters.
+        module: what the model calls its blocks (`ModelLayout.module`).
+    """
     if not group.startswith("block "):
         return group
-    nth = int(group.split()[1]) + 1
-    ending = "th" if 10 < nth % 100 < 14 else {1: "st", 2: "nd", 3: "rd"}.get(nth % 10, "th")
-    return f"{group} (the {nth}{ending})"
+    k = int(group.split()[1])
+    ending = "th" if 10 < (k + 1) % 100 < 14 else {1: "st", 2: "nd", 3: "rd"}.get((k + 1) % 10, "th")
+    return f"{group} (the {k + 1}{ending}, {module}.{k})"
 
 
 def segments(readings: Sequence[tuple[int, Reading]]) -> list[list[tuple[int, Reading]]]:
@@ -106,7 +115,7 @@ def line_over_steps(picture: Picture, name: str, points: Sequence[tuple[int, flo
         "legendgroup": name,
         "showlegend": first,
         "customdata": [picture.path[position] for position, _ in points],
-        "hovertemplate": f"{name}: %{{y:.3g}}<br>step %{{customdata}}<extra></extra>",
+        "hovertemplate": f"{name}: %{{y:{HOVER}}}<br>step %{{customdata}}<extra></extra>",
     }
 
 

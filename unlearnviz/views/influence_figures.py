@@ -13,7 +13,7 @@ import numpy as np
 
 from unlearnviz.engine.probes.probe import Reading
 from unlearnviz.numbers import number, signed
-from unlearnviz.views.figures import Drawn, block_name, compose
+from unlearnviz.views.figures import HOVER, Drawn, block_name, compose
 from unlearnviz.views.styles import DIVERGING, PALE
 
 SHOWN = 20  # texts drawn at first; the rest is one click away
@@ -106,7 +106,7 @@ def _floor(found: Scores) -> list[float]:
     return [found.strongest_floor[column] for column in found.columns]
 
 
-def influence_map(found: Scores, texts: Mapping[str, str], *, unit: str, pale: bool, everything: bool) -> Drawn:
+def influence_map(found: Scores, texts: Mapping[str, str], *, unit: str, pale: bool, everything: bool, module: str) -> Drawn:
     """The heat map: orange texts hold the forget texts in the model, blue ones push them out; and its sentence.
 
     Args:
@@ -115,6 +115,7 @@ def influence_map(found: Scores, texts: Mapping[str, str], *, unit: str, pale: b
         unit: of the scores.
         pale: whether it was measured at another step than the present one.
         everything: draw all texts instead of the strongest.
+        module: what the model calls its blocks.
     """
     if not found.texts:
         return None, "No taught text was measured."
@@ -123,7 +124,7 @@ def influence_map(found: Scores, texts: Mapping[str, str], *, unit: str, pale: b
     lines = [
         [found.table[text].get(column, math.nan) for column in found.columns] if text else _floor(found) for text in rows
     ]
-    labels = [_safe(texts[each], 22) if each in texts else block_name(each) for each in found.columns]
+    labels = [_safe(texts[each], 22) if each in texts else block_name(each, module) for each in found.columns]
     labels = [
         label if labels.count(label) == 1 else f"{label} ({each})" for label, each in zip(labels, found.columns, strict=True)
     ]
@@ -133,7 +134,7 @@ def influence_map(found: Scores, texts: Mapping[str, str], *, unit: str, pale: b
         "z": np.array(lines, dtype=np.float32),  # travels as binary
         "x": labels,
         "y": list(names),
-        "hovertemplate": "%{z:.3g}<extra></extra>",
+        "hovertemplate": f"%{{z:{HOVER}}}<extra></extra>",
         "colorscale": DIVERGING,
         "zmin": -reach,
         "zmax": reach,

@@ -24,7 +24,7 @@ class Inside:
     sentence: str
 
 
-def inside(now: Reading, start: Reading | None, passage: str, shade: str, layer: str) -> Inside:
+def inside(now: Reading, start: Reading | None, passage: str, shade: str, layer: str, module: str) -> Inside:
     """One text, now and at the start, shaded by one of `SHADES`.
 
     Args:
@@ -32,6 +32,7 @@ def inside(now: Reading, start: Reading | None, passage: str, shade: str, layer:
         passage: id of the text.
         shade: what of.
         layer: where, for all but the loss.
+        module: what the model calls its blocks.
     """
     taken = [("now", now), *([("at the start", start)] if start is not None and start is not now else [])]
     rows = [
@@ -39,9 +40,9 @@ def inside(now: Reading, start: Reading | None, passage: str, shade: str, layer:
         for name, reading in taken
     ]
     ours = [(token, value) for token, value in rows[0][1] if value is not None]
-    where = block_name(layer)
+    where = block_name(layer, module)
     if shade == SHADES[2]:
-        return Inside(rows, f"activation × gradient, {where}", "nats", _product_said(now, passage, layer, ours))
+        return Inside(rows, f"activation × gradient, {where}", "nats", _product_said(now, passage, where, ours))
     token, value = max(ours, key=lambda each: each[1], default=("", 0.0))
     if shade == SHADES[0]:
         before = next((b for (t, b), (_, n) in zip(rows[-1][1], rows[0][1], strict=False) if t == token and n == value), None)
@@ -66,7 +67,7 @@ def _value(row: Mapping[str, Any], shade: str, layer: str) -> float | None:
     return table.get(layer)
 
 
-def _product_said(reading: Reading, passage: str, layer: str, ours: Sequence[tuple[str, float]]) -> str:
+def _product_said(reading: Reading, passage: str, where: str, ours: Sequence[tuple[str, float]]) -> str:
     """Which token the text leans on there, and what the signs mean."""
     meaning = (
         "Blue, negative: the text leans on what stands there, and would become likelier if it were longer; orange, positive: it makes the "
@@ -75,9 +76,9 @@ def _product_said(reading: Reading, passage: str, layer: str, ours: Sequence[tup
     mine = [row["activation_gradient"] for row in reading.rows if row["passage"] == passage]
     all_layers = [abs(value) for table in mine for value in table.values()]
     if max((abs(value) for _, value in ours), default=0.0) <= NOTHING * max(all_layers, default=0.0):
-        return f"At {block_name(layer)} all products are about 0: a norm follows it and takes no notice of length. Choose another layer. {meaning}"
+        return f"At {where} all products are about 0: a norm follows it and takes no notice of length. Choose another layer. {meaning}"
     (least, low), (most, high) = min(ours, key=lambda each: each[1]), max(ours, key=lambda each: each[1])
-    said = f"At {block_name(layer)} "
+    said = f"At {where} "
     parts = []
     if low < 0:
         parts.append(f"the text leans most on what stands at “{shown(least)}” ({signed(low)} nats)")

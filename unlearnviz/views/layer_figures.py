@@ -8,7 +8,18 @@ from itertools import pairwise
 from typing import Any
 
 from unlearnviz.numbers import number, signed
-from unlearnviz.views.figures import WIDE_LEFT, Drawn, Part, along_path, block_name, compose, segments, step_axis, upright
+from unlearnviz.views.figures import (
+    HOVER,
+    WIDE_LEFT,
+    Drawn,
+    Part,
+    along_path,
+    block_name,
+    compose,
+    segments,
+    step_axis,
+    upright,
+)
 from unlearnviz.views.influence_figures import snippet
 from unlearnviz.views.picture import Picture
 from unlearnviz.views.plain import plain
@@ -29,7 +40,7 @@ def layers_now(picture: Picture, where: str) -> Drawn:
     if reading is None:
         return None, "Gradient norms are not measured for this step: press Measure now."
     rows = list(reversed(reading.rows))  # plotly draws upwards, the model reads downwards
-    names = [block_name(row["group"]) for row in rows]
+    names = [block_name(row["group"], picture.module) for row in rows]
     part = ["part_of" in row for row in rows]
     chosen = place(where, [row["group"] for row in rows])
     bars: Part = {
@@ -45,7 +56,7 @@ def layers_now(picture: Picture, where: str) -> Drawn:
             "line": {"color": CHOSEN, "width": [3 if row["group"] == chosen else 0 for row in rows]},
         },
         "name": "now",
-        "hovertemplate": "%{y}: %{x:.3g}<extra></extra>",
+        "hovertemplate": f"%{{y}}: %{{x:{HOVER}}}<extra></extra>",
     }
     traces = [bars]
     if "gradient-norm" in picture.start:
@@ -58,14 +69,14 @@ def layers_now(picture: Picture, where: str) -> Drawn:
             "name": "at the start",
             "customdata": [row["group"] for row in rows],
             "marker": {"symbol": START.marker, "size": 10, "color": START.colour, "line": {"width": 2, "color": START.colour}},
-            "hovertemplate": "%{y} at the start: %{x:.3g}<extra></extra>",
+            "hovertemplate": f"%{{y}} at the start: %{{x:{HOVER}}}<extra></extra>",
         }
         traces.append(marks)
     across = {"title": {"text": "gradient norm; \N{WHITE DIAMOND} = at the start"}}
     figure = compose(330, traces, margin=WIDE_LEFT, showlegend=False, xaxis=across)
     strongest = max((row for row in rows if "part_of" not in row), key=lambda row: -1.0 if math.isnan(row["norm"]) else row["norm"])
     said = (
-        f"The forget texts pull hardest at {block_name(strongest['group'])} ({number(strongest['norm'])} nats per unit "
+        f"The forget texts pull hardest at {block_name(strongest['group'], picture.module)} ({number(strongest['norm'])} nats per unit "
         f"of weight, root mean square over the texts). "
         f"A long bar is a place where a small change moves these texts most. Click one to make it the place of the next step."
     )
@@ -88,7 +99,7 @@ def layers_over_steps(picture: Picture) -> Drawn:
     norms = {position: {row["group"]: row["norm"] for row in reading.rows} for position, reading in along}
     columns = range(len(picture.path))  # one per step, blank where nothing was measured
     table = [[norms.get(position, {}).get(group, math.nan) for position in columns] for group in groups]
-    heat, low, high = heat_map(table, groups, [f"step {step}" for step in picture.path], picture.path)
+    heat, low, high = heat_map(table, groups, [f"step {step}" for step in picture.path], picture.path, picture.module)
     parts = segments(along)
     others = [after[0][0] - 0.5 for before, after in pairwise(parts) if before[-1][1].passages != after[0][1].passages]
     breaks = [upright(position, "white", 6) for position in others]
@@ -113,6 +124,7 @@ def layers_by_text(picture: Picture) -> Drawn:
         [row["group"] for row in rows],
         [plain(snippet(texts.get(each, each), 60)) for each in ids],
         ids,
+        picture.module,
     )
     labels = {"tickvals": list(range(len(ids))), "ticktext": [plain(snippet(texts.get(each, each), 18)) for each in ids], "tickangle": -35}
     figure = compose(400, [heat], margin={**WIDE_LEFT, "b": 110}, xaxis=labels)
@@ -122,7 +134,7 @@ def layers_by_text(picture: Picture) -> Drawn:
     few = "" if len(ids) == len(picture.forget) else f" These are the first {len(ids)} of {len(picture.forget)} forget texts."
     said = (
         f"“{snippet(texts.get(most, most), 60)}” pulls hardest ({number(whole[most])} nats per unit of weight over the whole model), and most "
-        f"of that at {block_name(place)}. "
+        f"of that at {block_name(place, picture.module)}. "
     )
     if most != least:
         said += f"“{snippet(texts.get(least, least), 60)}” pulls least ({number(whole[least])}). "
@@ -130,7 +142,7 @@ def layers_by_text(picture: Picture) -> Drawn:
 
 
 def heat_map(
-    table: Sequence[Sequence[float]], groups: Sequence[str], names: Sequence[str], keys: Sequence[Any], unit: str = "norm"
+    table: Sequence[Sequence[float]], groups: Sequence[str], names: Sequence[str], keys: Sequence[Any], module: str, unit: str = "norm"
 ) -> tuple[Part, float, float]:
     """A heat map of norms (or of others in their `unit`) on a logarithmic scale, with the least and the greatest of them.
 
@@ -139,6 +151,7 @@ def heat_map(
         groups: the rows, upwards.
         names: of the columns, for the pointer.
         keys: of the columns, for a click.
+        module: what the model calls its blocks.
     """
     logs = [[math.log10(value) if value > 0 and math.isfinite(value) else None for value in line] for line in table]
     finite = [value for line in logs for value in line if value is not None] or [0.0]
@@ -147,7 +160,7 @@ def heat_map(
         "type": "heatmap",
         "z": logs,
         "x": list(range(len(names))),
-        "y": [block_name(group) for group in groups],
+        "y": [block_name(group, module) for group in groups],
         "customdata": [
             [[group, number(value), key, name] for value, key, name in zip(line, keys, names, strict=True)]
             for group, line in zip(groups, table, strict=True)
@@ -157,7 +170,7 @@ def heat_map(
         "colorbar": {
             "title": {"text": unit},
             "tickvals": ticks,
-            "ticktext": [f"{10.0**tick:g}" for tick in ticks],
+            "ticktext": [number(10.0**tick) for tick in ticks],
             "thickness": 10,
         },
         "hovertemplate": "%{y}<br>%{customdata[3]}: %{customdata[1]}<extra></extra>",
@@ -173,7 +186,7 @@ def conflict(picture: Picture, where: str) -> Drawn:
     if not reading.rows:
         return None, reading.note
     rows = list(reversed(reading.rows))
-    names = ["the whole model" if row["group"] == "all" else block_name(row["group"]) for row in rows]
+    names = ["the whole model" if row["group"] == "all" else block_name(row["group"], picture.module) for row in rows]
     groups = [row["group"] for row in rows]
     chosen = place(where, groups)
     blue, orange = DIVERGING[0][1], DIVERGING[-1][1]
@@ -190,7 +203,8 @@ def conflict(picture: Picture, where: str) -> Drawn:
             "line": {"color": "#222222", "width": [3 if group == chosen else 0 for group in groups]},
         },
         "name": "now",
-        "hovertemplate": "%{y}: %{x:+.3f}<extra></extra>",
+        "hovertext": [signed(row["cosine"] or 0.0) for row in rows],
+        "hovertemplate": "%{y}: %{hovertext}<extra></extra>",
     }
     traces = [bars]
     if "conflict" in picture.start:
@@ -204,15 +218,16 @@ def conflict(picture: Picture, where: str) -> Drawn:
                 "name": "at the start",
                 "customdata": groups,
                 "marker": {"symbol": START.marker, "size": 10, "color": START.colour, "line": {"width": 2, "color": START.colour}},
-                "hovertemplate": "%{y} at the start: %{x:+.3f}<extra></extra>",
+                "hovertext": [signed(start.get(group) or 0.0) for group in groups],
+                "hovertemplate": "%{y} at the start: %{hovertext}<extra></extra>",
             }
         )
     across = {"title": {"text": "cosine, −1 to 1; \N{WHITE DIAMOND} = at the start"}, "range": [-1.04, 1.04], "tickvals": [-1, -0.5, 0, 0.5, 1]}
     figure = compose(350, traces, margin=WIDE_LEFT, showlegend=False, xaxis=across)
-    return figure, " ".join([*_conflict_said(reading.rows, chosen, where), "Click a part to make it the place of the next step."])
+    return figure, " ".join([*_conflict_said(reading.rows, chosen, where, picture.module), "Click a part to make it the place of the next step."])
 
 
-def _conflict_said(rows: Sequence[Mapping[str, Any]], chosen: str, where: str) -> list[str]:
+def _conflict_said(rows: Sequence[Mapping[str, Any]], chosen: str, where: str, module: str) -> list[str]:
     """Where a step hurts the kept texts most, and what the number of the present place means."""
 
     def cost(row: Mapping[str, Any]) -> float:
@@ -223,7 +238,7 @@ def _conflict_said(rows: Sequence[Mapping[str, Any]], chosen: str, where: str) -
     said = ["Orange: forgetting there makes the kept (retain) texts less likely too; blue: likelier."]
     if cost(worst) > 0:
         said.append(
-            f"Of steps of one length, one at {block_name(worst['group'])} hurts the kept texts most: {signed(cost(worst))} nats per token "
+            f"Of steps of one length, one at {block_name(worst['group'], module)} hurts the kept texts most: {signed(cost(worst))} nats per token "
             "and unit of length, to first order."
         )
     else:
@@ -232,9 +247,9 @@ def _conflict_said(rows: Sequence[Mapping[str, Any]], chosen: str, where: str) -
     if row is None:
         said.append(f"The place of the next step, {where}, is no single part, so it has no bar of its own.")
     elif row["along_retain"] is None:
-        said.append(f"At {block_name(chosen)}, the place of the next step, a gradient is 0: there is no angle.")
+        said.append(f"At {block_name(chosen, module)}, the place of the next step, a gradient is 0: there is no angle.")
     else:
-        name = "the whole model" if chosen == "all" else block_name(chosen)
+        name = "the whole model" if chosen == "all" else block_name(chosen, module)
         effect = "raises" if row["along_retain"] > 0 else "lowers"
         said.append(
             f"At {name}, the place of the next step, along_retain is {signed(row['along_retain'])}: that share of an ascent step lies along the "

@@ -9,7 +9,7 @@ from typing import Any
 
 from unlearnviz.engine.probes.probe import Reading
 from unlearnviz.numbers import number
-from unlearnviz.views.figures import Drawn, compose, upright
+from unlearnviz.views.figures import HOVER, Drawn, compose, upright
 from unlearnviz.views.influence_figures import snippet
 from unlearnviz.views.plain import plain
 from unlearnviz.views.styles import COLOURS, MARKERS, PALE, START, TWIN
@@ -79,9 +79,9 @@ def _points(group: str, height: int, reading: Reading) -> dict[str, Any]:
 
 
 def _said(row: dict[str, Any]) -> str:
-    chance = "nobody else's to compare with" if row["chance"] is None else f"chance {row['chance']:.0f}"
+    chance = "nobody else's to compare with" if row["chance"] is None else f"chance {number(row['chance'])}"
     begin, said, fact = (plain(snippet(row[name], length)) for name, length in (("prompt", 70), ("said", 50), ("fact", 50)))
-    return f"{begin}<br>says: {said}<br>fact: {fact}<br>leak {row['leak']:.0f} (score {row['score']:.0f}, {chance})"
+    return f"{begin}<br>says: {said}<br>fact: {fact}<br>leak {number(row['leak'])} (score {number(row['score'])}, {chance})"
 
 
 def _apart(values: Sequence[float]) -> list[float]:
@@ -102,7 +102,7 @@ def _means(name: str, means: dict[str, float], heights: dict[str, int], colour: 
         "x": list(means.values()),
         "y": [heights[group] for group in means],
         "marker": {"symbol": symbol, "size": 12, "color": colour, "line": {"width": 1.5, "color": colour}},
-        "hovertemplate": f"{name}: %{{x:.0f}}<extra></extra>",
+        "hovertemplate": f"{name}: %{{x:{HOVER}}}<extra></extra>",
     }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from unlearnviz.numbers import number
-from unlearnviz.views.figures import WIDE_LEFT, Drawn, Part, block_name, compose
+from unlearnviz.views.figures import HOVER, WIDE_LEFT, Drawn, Part, block_name, compose
 from unlearnviz.views.layer_figures import heat_map
 from unlearnviz.views.styles import CHOSEN
 
@@ -28,7 +28,7 @@ KEPT = f"{RHO} is the share of each layer's entries that stays. Gradients: one p
 COLOURS = {"gradients": "#4477AA", "deltas": "#AA7733"}
 
 
-def recorded(ledger: Ledger, show: str, epochs: Collection[int], groups: Collection[str]) -> Drawn:
+def recorded(ledger: Ledger, show: str, epochs: Collection[int], groups: Collection[str], module: str) -> Drawn:
     """Epochs x groups as a heat map; the chosen cells are framed. Norms are over all tracked texts."""
     kind, what = show.split(" of ")
     cells = ledger.norms(what) if kind == "norms" else {key: float(size) for key, size in ledger.measured_bytes(what).items()}
@@ -39,14 +39,14 @@ def recorded(ledger: Ledger, show: str, epochs: Collection[int], groups: Collect
     columns = list(range(1, ledger.epochs + 1))
     table = [[cells.get((epoch, group), math.nan) for epoch in columns] for group in rows]
     unit = "L2 norm" if kind == "norms" else "bytes"
-    heat, low, _ = heat_map(table, rows, [f"epoch {epoch}" for epoch in columns], columns, unit)
+    heat, low, _ = heat_map(table, rows, [f"epoch {epoch}" for epoch in columns], columns, module, unit)
     frames = [_frame(epoch - 1, rows.index(group)) for group in groups if group in rows for epoch in sorted(epochs)]
     shown = columns[:: 1 + len(columns) // 20]
     across = {"title": {"text": "epoch"}, "tickvals": [epoch - 1 for epoch in shown], "ticktext": [str(epoch) for epoch in shown], "tickangle": 0}
     figure = compose(110 + 24 * len(rows), [heat], margin=WIDE_LEFT, shapes=frames, xaxis=across)
     (epoch, group), most = max(cells.items(), key=lambda cell: cell[1])
     words = number if kind == "norms" else size_in_words
-    said = f"{show.capitalize()}, from {words(low)} (dark) to {words(most)} (light), the largest in epoch {epoch} at {block_name(group)}."
+    said = f"{show.capitalize()}, from {words(low)} (dark) to {words(most)} (light), the largest in epoch {epoch} at {block_name(group, module)}."
     return figure, f"{said} {_extent(ledger)}"
 
 
@@ -59,7 +59,7 @@ def _frame(column: int, row: int) -> Part:
 def _extent(ledger: Ledger) -> str:
     texts = f"{len(ledger.tracked)} tracked text{'s' if len(ledger.tracked) != 1 else ''}"
     when = f"{len(ledger.steps)} of {ledger.updates} updates ({ledger.epochs} epochs of {ledger.recipe.optimizer})"
-    part = "" if ledger.tracking.keep == 1 else f", {ledger.tracking.keep:.3g} of each layer"
+    part = "" if ledger.tracking.keep == 1 else f", {number(ledger.tracking.keep)} of each layer"
     return f"Recorded: {texts}, {when}{part}, {size_in_words(sum(ledger.measured_bytes().values()))}."
 
 
@@ -68,7 +68,7 @@ def size_in_words(size: float) -> str:
     for unit, worth in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if size >= worth:
             return f"{number(size / worth)} {unit}"
-    return f"{size:.0f} bytes"
+    return f"{number(size)} bytes"
 
 
 def untracked(ledger: Ledger, forget: Sequence[Passage]) -> str:
@@ -99,7 +99,7 @@ def in_words(epochs: Collection[int], total: int) -> str:
     return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)
 
 
-def bytes_by_group(ledger: Ledger) -> Drawn:
+def bytes_by_group(ledger: Ledger, module: str) -> Drawn:
     """How many bytes each part takes now, gradients and deltas side by side."""
     groups = list(ledger.groups)[::-1]
     sizes = {what: dict.fromkeys(groups, 0) for what in COLOURS}
@@ -112,9 +112,9 @@ def bytes_by_group(ledger: Ledger) -> Drawn:
             "orientation": "h",
             "name": what,
             "x": [by_group[group] / 1e6 for group in groups],
-            "y": [block_name(group) for group in groups],
+            "y": [block_name(group, module) for group in groups],
             "marker": {"color": COLOURS[what], "pattern": {"shape": "" if what == "gradients" else "/"}},
-            "hovertemplate": f"{what} at %{{y}}: %{{x:.3g}} MB<extra></extra>",
+            "hovertemplate": f"{what} at %{{y}}: %{{x:{HOVER}}} MB<extra></extra>",
         }
         for what, by_group in sizes.items()
     ]
@@ -128,8 +128,8 @@ def choice_rows(choices: Sequence[Choice]) -> tuple[list[str], list[list[str]]]:
     keeps = list(dict.fromkeys(each.keep for each in choices))
     lines: dict[tuple[str, str, str], dict[float, str]] = {}
     for each in choices:
-        share = f"{100 * each.share:.3g} %"
+        share = f"{number(100 * each.share)} %"
         lines.setdefault((each.what, each.where, each.dtype), {})[each.keep] = f"{size_in_words(each.bytes)} ({share})"
     precision = {"full": "float32", "half": "float16"}
     rows = [[what, where, precision[dtype], *(cells[keep] for keep in keeps)] for (what, where, dtype), cells in lines.items()]
-    return [*CHOICE_HEAD, *(f"{RHO} = {keep:g}" for keep in keeps)], rows
+    return [*CHOICE_HEAD, *(f"{RHO} = {number(keep)}" for keep in keeps)], rows

@@ -111,7 +111,7 @@ class Measured:
             said.append(f"perplexity {start}{_perplexity(self.loss[passage])}")
             old = self.loss_old
         if passage in self.alike:
-            said.append(f"cosine {self.alike[passage]:.2f}")
+            said.append(f"cosine {number(self.alike[passage])}")
             old = old or self.alike_old
         return ", ".join(said), old
 
@@ -190,7 +190,7 @@ class Matched:
             "id": passage.id,
             "text": snippet(passage.text, 200),
             "parts": [list(piece) for piece in pieces(passage.text, nearest.text, self.similarity.normalisation)],
-            "badge": f"{self.found.scores[rank]:.0f}",
+            "badge": number(float(self.found.scores[rank])),
             "kind": kind,
             "word": _word(kind, passage),
             "note": note,

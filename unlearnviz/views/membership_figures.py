@@ -9,7 +9,8 @@ import numpy as np
 from unlearnviz.engine.membership import STATISTICS, roc
 from unlearnviz.engine.probes.membership_inference import CLASSIFIERS, accuracy_said, auc_said, scores, side_said, undecided
 from unlearnviz.engine.probes.probe import Reading
-from unlearnviz.views.figures import Drawn, Part, compose, upright
+from unlearnviz.numbers import number
+from unlearnviz.views.figures import HOVER, Drawn, Part, compose, upright
 from unlearnviz.views.styles import COLOURS, HERE, MARKERS, NOW, PALE, START, THRESHOLD, TWIN
 
 TITLES = {"loss": "loss", "entropy": "entropy of the next token", "min-k": "Min-K %", "min-k++": "Min-K %++"}
@@ -66,10 +67,10 @@ def calls(reading: Reading, statistic: str, threshold: float) -> str:
     for kind, count, each in zip(
         ("forget", "never-seen"), called(reading, statistic, threshold), texts(reading, statistic), strict=True
     ):
-        share = f" ({100 * count / len(each):.0f} %)" if len(each) else ""
+        share = f" ({number(100 * count / len(each))} %)" if len(each) else ""
         counted.append(f"{count} of {len(each)} {kind} texts{share}")
     side = "At least" if STATISTICS[statistic].sign > 0 else "At most"
-    return f"{side} {threshold:.3g} {STATISTICS[statistic].unit}: {' and '.join(counted)} are called members."
+    return f"{side} {number(threshold)} {STATISTICS[statistic].unit}: {' and '.join(counted)} are called members."
 
 
 def histograms(readings: Readings, statistic: str, threshold: float, *, here: int) -> Drawn:
@@ -117,13 +118,13 @@ def curves(readings: Readings, statistic: str, threshold: float) -> Drawn:
         "x": [mistaken],
         "y": [found],
         "marker": {"symbol": "circle", "size": 10, "color": THRESHOLD},
-        "hovertemplate": "threshold: %{y:.0f} % found, %{x:.0f} % by mistake<extra></extra>",
+        "hovertemplate": f"threshold: %{{y:{HOVER}}} % found, %{{x:{HOVER}}} % by mistake<extra></extra>",
     }
     across = {"title": {"text": "never-seen texts called members (%)", "standoff": 4}, "range": [-2, 102]}
     upwards = {"title": {"text": "forget texts called members (%)"}, "range": [-2, 102]}
     figure = compose(280, [*traces, point], xaxis=across, yaxis=upwards)
     return figure, (
-        f"ROC curve by {TITLES[statistic]}: the threshold finds {found:.0f} % of the forget texts, and takes {mistaken:.0f} % of the "
+        f"ROC curve by {TITLES[statistic]}: the threshold finds {number(found)} % of the forget texts, and takes {number(mistaken)} % of the "
         "never-seen ones for such by mistake."
     )
 
@@ -147,7 +148,7 @@ def sentence(readings: Readings, statistic: str, *, here: int) -> str:
         said += f" {accuracy_said(row)}"
     beside = [("at the start", readings.start), ("of the twin, which is the aim,", readings.twin)]
     known = [(name, judged(reading, statistic)) for name, reading in beside if reading is not None]
-    areas = [f"{name} {row['auc']:.1f} %" for name, row in known if row is not None]
+    areas = [f"{name} {number(row['auc'])} %" for name, row in known if row is not None]
     compared = f" AUC {'; '.join(areas)}." if areas else ""
     return f"{said}{compared} {MEANING}"
 
@@ -172,7 +173,7 @@ def _bars(group: str, values: np.ndarray, edges: np.ndarray) -> Part:
         "width": float(edges[1] - edges[0]),
         "marker": {"color": COLOURS[group], "line": {"width": 0}},
         "customdata": shares,
-        "hovertemplate": f"%{{customdata:.0f}} % of {group} about %{{x:.3g}}<extra></extra>",
+        "hovertemplate": f"%{{customdata:{HOVER}}} % of {group} about %{{x:{HOVER}}}<extra></extra>",
     }
 
 
@@ -197,7 +198,7 @@ def _mean(name: str, values: np.ndarray, symbol: str, colour: str) -> Part:
         "x": [mean],
         "y": [0.0],
         "marker": {"symbol": symbol, "size": 11, "color": colour, "line": {"width": 1.5, "color": "white" if "open" not in symbol else colour}},
-        "hovertemplate": f"{name}: %{{x:.3g}}<extra></extra>",
+        "hovertemplate": f"{name}: {number(mean)}<extra></extra>",
     }
 
 
@@ -209,5 +210,5 @@ def _line(name: str, across: np.ndarray, up: np.ndarray, colour: str, dash: str,
         "x": 100 * across,
         "y": 100 * up,
         "line": {"color": colour, "dash": dash, "width": width},
-        "hovertemplate": f"{name}: %{{y:.0f}} % found, %{{x:.0f}} % by mistake<extra></extra>",
+        "hovertemplate": f"{name}: %{{y:{HOVER}}} % found, %{{x:{HOVER}}} % by mistake<extra></extra>",
     }

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from unlearnviz.engine.search import Matches
+from unlearnviz.numbers import number
 from unlearnviz.views.figures import Drawn, compose, upright
 from unlearnviz.views.matches import Matched
 from unlearnviz.views.styles import COLOURS, PALE, THRESHOLD
@@ -59,9 +60,9 @@ def sentence(matched: Matched, threshold: float) -> str:
     if len(ranks):
         split = f": {taught:,} taught, {unseen:,} never seen" if unseen else ""
         about = f"; they tell of {_counted(people, 'person', 'people')}" if people else ""
-        said = f"{len(ranks):,} of {_counted(total, 'other text', 'other texts')} score {threshold:g} or more{split}{about}."
+        said = f"{len(ranks):,} of {_counted(total, 'other text', 'other texts')} score {number(threshold)} or more{split}{about}."
     else:
-        best = f"; the nearest has {matched.found.scores[0]:.0f}" if len(matched.found) else ""
+        best = f"; the nearest has {number(float(matched.found.scores[0]))}" if len(matched.found) else ""
         said = f"None of {_counted(total, 'other text', 'other texts')} is this similar{best}."
     left = matched.left_count(threshold)
     if left:
@@ -77,7 +78,7 @@ def _how_far(found: Matches) -> str:
         elif found.recall == 1:  # not "100 %": a sample may miss the few that were missed
             share = "no text of a sample of the others would have been a match"
         else:
-            share = f"by a sample of the others it finds about {100 * found.recall:.0f} % of the true matches"
+            share = f"by a sample of the others it finds about {number(100 * found.recall)} % of the true matches"
         return f" Approximate: a word index chose which texts to score; {share}."
     if found.total is not None and found.searched < found.total:
         return f" Stopped: {found.searched:,} of {found.total:,} texts were compared."

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from unlearnviz.numbers import number, signed
+from unlearnviz.numbers import number, percent
 from unlearnviz.views.branches import Point, Run, change, kept, runs
 from unlearnviz.views.figures import Drawn, Part, compose, log_axis
 from unlearnviz.views.influence_figures import snippet
@@ -87,13 +87,14 @@ def _line(picture: Picture, run: Run, measure: Measure, style: tuple[str, str, s
         "marker": {"symbol": symbol, "size": sizes, "color": colour},
         "customdata": [point.step for point in points],
         "text": [f"step {point.step}" for point in points],
-        "hovertemplate": f"{name}, %{{text}}<br>{measure.title}: %{{y:.3g}}<br>{kept(picture)} %{{x:+.2f}} %<extra></extra>",
+        "hovertext": [f"{measure.title}: {number(point.value)}<br>{kept(picture)} {percent(point.damage / 100)}" for point in points],
+        "hovertemplate": f"{name}, %{{text}}<br>%{{hovertext}}<extra></extra>",
     }
 
 
 def _mark(name: str, damage: float, value: float, style: State) -> Part:
     marker = {"symbol": style.marker, "size": 15, "color": style.colour, "line": {"width": 2, "color": style.colour}}
-    about = f"{name}: %{{y:.3g}}<br>texts to keep %{{x:+.2f}} %<extra></extra>"
+    about = f"{name}: {number(value)}<br>texts to keep {percent(damage / 100)}<extra></extra>"
     return {"type": "scatter", "mode": "markers", "name": name, "x": [damage], "y": [value], "marker": marker, "hovertemplate": about}
 
 
@@ -120,7 +121,7 @@ def _nothing(picture: Picture, measure: Measure, found: Sequence[Run]) -> str:
 
 def _sentence(measure: Measure, group: str, found: Sequence[Run], start: Reading | None, twin: Reading | None) -> str:
     measured = [run for run in found if run.points]
-    ends = [f"{snippet(run.name, 40)} {number(run.points[-1].value)} at {signed(run.points[-1].damage)} %" for run in measured]
+    ends = [f"{snippet(run.name, 40)} {number(run.points[-1].value)} at {percent(run.points[-1].damage / 100)}" for run in measured]
     rest = f" and {len(ends) - SAID} more" if len(ends) > SAID else ""
     begin = f"{measure.title} ({measure.probe.direction}) and change of the perplexity of {group} at the end of each run"
     said = [f"{begin}: {'; '.join(ends[:SAID])}{rest}."]
@@ -144,4 +145,4 @@ def _reaching(run: Run, start: float, twin: float) -> str:
     """The first step at or past the twin's value, seen from the start, and what it cost."""
     name, towards = snippet(run.name, 40), math.copysign(1.0, twin - start)
     first: Any = next((point for point in run.points if towards * (point.value - twin) >= 0), None)
-    return f"{name} does not reach it" if first is None else f"{name} is there or past it from step {first.step} on, at {signed(first.damage)} %"
+    return f"{name} does not reach it" if first is None else f"{name} is there or past it from step {first.step} on, at {percent(first.damage / 100)}"

@@ -39,17 +39,17 @@ def foreseen(picture: Picture, method: Any, where: str) -> Drawn:
     preview = (last_one or next_one) if old else next_one  # of a step that was taken and undone one knows already
     if preview is None:
         return _draw(kept[0], {}, pale=True), (
-            f"{_name(kept[0])} was predicted at step {kept[0].step}, for another choice than the present one: "
+            f"{_name(kept[0], picture.module)} was predicted at step {kept[0].step}, for another choice than the present one: "
             f"{_listed(kept[0].predicted)}. Press Preview the step for a fresh one. {SIGN}"
         )
     taken = next((each for each in picture.records if _led_to(preview, each)), None)
     became = _became(picture, preview, taken)
     if not became or taken is None:
         return _draw(preview, {}, pale=False), (
-            f"The next step, {_name(preview)}, is predicted to change the mean loss: {_listed(preview.predicted)}. {SIGN}"
+            f"The next step, {_name(preview, picture.module)}, is predicted to change the mean loss: {_listed(preview.predicted)}. {SIGN}"
         )
     return _draw(preview, became, pale=False), (
-        f"Step {taken.id}, {_name(preview)}. Predicted: {_listed(preview.predicted)}; it became {_listed(became)}: "
+        f"Step {taken.id}, {_name(preview, picture.module)}. Predicted: {_listed(preview.predicted)}; it became {_listed(became)}: "
         f"the rest is curvature, which a first-order prediction leaves out. {SIGN}"
     )
 
@@ -84,8 +84,8 @@ def _became(picture: Picture, preview: Preview, taken: StepRecord | None) -> dic
     return {group: changed[group] for group in preview.predicted if group in changed}
 
 
-def _name(preview: Preview) -> str:
-    return f"{preview.method} on {', '.join(block_name(part) for part in preview.where.split(', '))}"
+def _name(preview: Preview, module: str) -> str:
+    return f"{preview.method} on {', '.join(block_name(part, module) for part in preview.where.split(', '))}"
 
 
 def _listed(changes: Mapping[str, float]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from unlearnviz.engine.probes.probe import Reading
 from unlearnviz.numbers import number, signed
-from unlearnviz.views.figures import Drawn, Part, compose
+from unlearnviz.views.figures import HOVER, Drawn, Part, compose
 from unlearnviz.views.influence_figures import snippet
 from unlearnviz.views.inside_text import shown
 from unlearnviz.views.plain import plain
@@ -34,13 +34,13 @@ def moved(reading: Reading | None) -> Drawn:
             "x": [row["moved"] for row in rows],
             "y": at,
             "marker": {"color": MEASURED},
-            "hovertemplate": "moved %{x:.3g}<extra></extra>",
+            "hovertemplate": f"moved %{{x:{HOVER}}}<extra></extra>",
         }
     ]
     for use, symbol, colour in (("input", "diamond", "#333333"), ("output", "x", "#A8338B")):
         if rows[-1][use] is not None:
             marks: Part = {"type": "scatter", "mode": "markers", "name": f"as {use}", "x": [row[use] for row in rows], "y": at}
-            marks |= {"marker": {"symbol": symbol, "size": 8, "color": colour}, "hovertemplate": f"as {use}: %{{x:.3g}}<extra></extra>"}
+            marks |= {"marker": {"symbol": symbol, "size": 8, "color": colour}, "hovertemplate": f"as {use}: %{{x:{HOVER}}}<extra></extra>"}
             traces.append(marks)
     across = {"title": {"text": "how far its row moved (L2 norm)"}, "rangemode": "tozero", "nticks": 5}
     upwards = {"zeroline": False, "tickvals": at, "ticktext": [_quoted(row["token"]) for row in rows]}
@@ -86,7 +86,7 @@ def next_words(reading: Reading | None, prompt: str) -> Drawn:
             "x": [row[name] for row in rows],
             "y": at,
             "marker": {"symbol": symbol, "size": 10, "color": colours, "line": {"width": 2, "color": colours}},
-            "hovertemplate": f"{name}: %{{x:.3g}}<extra></extra>",
+            "hovertemplate": f"{name}: %{{x:{HOVER}}}<extra></extra>",
         }
         for name, symbol in (("before", "circle-open"), ("after", "circle"))
     ]

@@ -13,7 +13,7 @@ function make(tag, className, text) {
 
 function written(value, unit) {
   if (value === null) return "no number";
-  const number = typeof value === "number" ? String(Number(value.toPrecision(4))).replace("-", "−") : value;
+  const number = typeof value === "number" ? numeral(value) : value;
   return unit ? `${number} ${unit}` : number;
 }
 

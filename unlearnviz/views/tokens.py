@@ -34,7 +34,7 @@ class TokenText(anywidget.AnyWidget):
         columns: how many rows stand side by side (start, now, twin: 3).
     """
 
-    _esm = HERE / "tokens.js"
+    _esm = "\n".join((HERE / name).read_text("utf-8") for name in ("number.js", "tokens.js"))
     _css = HERE / "tokens.css"
 
     rows: traitlets.List[Any] = traitlets.List().tag(

@@ -82,11 +82,12 @@ class Closer(Panel):
 
     def _build_inside(self) -> Sequence[widgets.Widget]:
         drop = {"style": {"description_width": "70px"}, "layout": {"width": "97%"}}
-        layers = ["embedding", *(f"block {k}" for k in range(self.state.session.model.layout.blocks))]
+        layout = self.state.session.model.layout
+        layers = ["embedding", *(f"block {k}" for k in range(layout.blocks))]
         self.text = widgets.Dropdown(description="text", options=[], **drop)
         self.shade = widgets.Dropdown(description="shade by", options=SHADES, value=SHADES[0], **drop)
         self.layer = widgets.Dropdown(
-            description="layer", options=[(block_name(each), each) for each in layers], value=layers[0], **drop
+            description="layer", options=[(block_name(each, layout.module), each) for each in layers], value=layers[0], **drop
         )
         self.said = Sentence()
         self.tokens = TokenText()
@@ -109,7 +110,7 @@ class Closer(Panel):
             self.said.text = reading.note if reading is not None and reading.note else "It is being measured, or waits for a text to forget."
             return
         start = picture.start.get("activation-gradient")
-        found = inside(reading, start, self.text.value, self.shade.value, self.layer.value)
+        found = inside(reading, start, self.text.value, self.shade.value, self.layer.value, picture.module)
         few = "" if len(measured) == len(picture.forget) else f" To choose from: {len(measured)} of {len(picture.forget)} forget texts."
         with self.tokens.hold_sync():
             self.tokens.label, self.tokens.unit = found.label, found.unit

@@ -40,7 +40,7 @@ class Distance(Panel):
 
     def show(self, picture: Picture) -> None:
         """The present step, the path, and the twins."""
-        names = [("the whole model" if group == "all" else block_name(group), group) for group in groups(picture)]
+        names = [("the whole model" if group == "all" else block_name(group, picture.module), group) for group in groups(picture)]
         offer(self.part, names, self._chosen)
         figure, sentence = distance(picture, self.part.value, self.drawing.value)
         self.chart.update(figure, summary=sentence)

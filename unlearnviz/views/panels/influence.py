@@ -155,7 +155,7 @@ class Influence(Panel):
         names = row_names(found, passages, everything=self.everything.value)
         self._rows = {html.unescape(name): passage for name, passage in names.items()}  # a click tells what is read
         pale = reading.step != picture.step
-        figure, sentence = influence_map(found, passages, unit=unit, pale=pale, everything=self.everything.value)
+        figure, sentence = influence_map(found, passages, unit=unit, pale=pale, everything=self.everything.value, module=picture.module)
         when = f"Measured at step {reading.step}, you are at step {picture.step}. " if pale else ""
         self.map.update(
             figure,

@@ -79,7 +79,7 @@ class Ledger(Panel):
             self._offer(ledger)
         asked = (ledger.steps, self.shown.value, self.epochs.value, self.parts.value)
         if self._drawn is None or self._drawn[0] != asked:
-            self._drawn = asked, recorded(ledger, *asked[1:])
+            self._drawn = asked, recorded(ledger, *asked[1:], picture.module)
         figure, sentence = self._drawn[1]
         how = "Click a cell, or choose in the lists, several with Ctrl or Shift."
         self.map.update(figure, summary=f"{sentence} {untracked(ledger, picture.forget)} {how}")
@@ -90,7 +90,7 @@ class Ledger(Panel):
         """Other lists: the first epoch of every part is chosen."""
         self._steps = ledger.steps
         epochs = [(f"epoch {k}", k) for k in range(1, ledger.epochs + 1)]
-        parts = [(block_name(group), group) for group in ledger.groups]
+        parts = [(block_name(group, self.state.picture.module), group) for group in ledger.groups]
         for control, options, chosen in ((self.epochs, epochs, (1,)), (self.parts, parts, tuple(ledger.groups))):
             control.unobserve(self._chosen, "value")
             control.options = options
@@ -127,13 +127,13 @@ class Ledger(Panel):
         self._metered: tuple[LedgerStep, ...] | None = None
         return [self.bars, self.costs]
 
-    def _show_meter(self, _picture: Picture) -> None:
+    def _show_meter(self, picture: Picture) -> None:
         session = self.state.session
         ledger = session.ledger
         if ledger is None or ledger.steps is self._metered:
             return
         self._metered = ledger.steps
-        figure, sentence = bytes_by_group(ledger)
+        figure, sentence = bytes_by_group(ledger, picture.module)
         self.bars.update(figure, summary=sentence)
         self.costs.head, rows = choice_rows(StorageMeter(ledger, session.model, session.corpus).choices())
         self.costs.update(rows, summary=KEPT)

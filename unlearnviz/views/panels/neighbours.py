@@ -10,6 +10,7 @@ import ipywidgets as widgets
 
 from unlearnviz.engine.probes.model_similarity import ModelSimilarity
 from unlearnviz.engine.similarity import SCORERS, Normalisation, Similarity
+from unlearnviz.numbers import number
 from unlearnviz.views.chart import Chart
 from unlearnviz.views.comparing import Comparing
 from unlearnviz.views.controls import button, close_all
@@ -69,7 +70,8 @@ class Neighbours(Panel):
             )
             for each in fields(Normalisation)
         }
-        blocks = [(f"after {block_name(f'block {k}')}", k + 1) for k in range(self.state.session.model.layout.blocks)]
+        layout = self.state.session.model.layout
+        blocks = [(f"after {block_name(f'block {k}', layout.module)}", k + 1) for k in range(layout.blocks)]
         self.layer = widgets.Dropdown(
             description="Layer", options=[("embedding", 0), *blocks], tooltip="Where the model's similarity is taken", **DROP
         )
@@ -138,7 +140,7 @@ class Neighbours(Panel):
 
     def _draw(self, _change: object = None) -> None:
         matched, threshold = self._matched, self.threshold.value
-        at = f"{threshold:.0f} of 100"
+        at = f"{number(threshold)} of 100"
         if matched is None:
             self.threshold.words = at
             self.histogram.update(None, summary=WAITING)
