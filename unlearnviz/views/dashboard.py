@@ -17,13 +17,14 @@ from unlearnviz.views.sentence import Sentence
 from unlearnviz.views.showing import VIEWS
 from unlearnviz.views.state import SessionState
 from unlearnviz.views.tabs import Tabs
+from unlearnviz.views.worded import Worded
 from unlearnviz.views.working import Working
 
 if TYPE_CHECKING:
     from unlearnviz.engine.session import Session
 
 
-class Dashboard(widgets.VBox):
+class Dashboard(Worded, widgets.VBox):
     """A session with buttons: put it on the last line of a notebook cell.
 
     Args:

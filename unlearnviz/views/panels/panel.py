@@ -9,6 +9,7 @@ import ipywidgets as widgets
 
 from unlearnviz.views.controls import close_all
 from unlearnviz.views.fold import FoldButton
+from unlearnviz.views.in_words import in_words
 
 if TYPE_CHECKING:
     from unlearnviz.views.picture import Picture
@@ -49,6 +50,9 @@ class Panel:
         state.observe(self._on_lasting, "lasting")
         if self.open:
             self._build()
+
+    def __str__(self) -> str:
+        return in_words(self.widget)
 
     @property
     def open(self) -> bool:
