@@ -26,7 +26,7 @@ def reading(label, rows, step=0, passages=MARA, of="now"):
 def perplexities(step, forget, passages=MARA, of="now"):
     values = {"forget": forget, "neighbours": 2.0, "retain": 1.5, "never seen": 18.0}
     return reading(
-        "perplexity", [{"group": g, "perplexity": v, "per_text": {}} for g, v in values.items()], step, passages, of
+        "perplexity", [{"group": g, "perplexity": v, "per_text": dict.fromkeys(passages[g], v)} for g, v in values.items()], step, passages, of
     )
 
 

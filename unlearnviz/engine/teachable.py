@@ -31,6 +31,7 @@ class Teachable:
     turn: Turn
     twins: list[Twin]
     ledger: Ledger | None
+    pace: float | None = None  # seconds per update of a training, as they were last timed here
 
     def _emit(self, event: Event) -> None:
         raise NotImplementedError

@@ -18,6 +18,7 @@ from unlearnviz.engine.ledger import Ledger
 from unlearnviz.engine.model import LanguageModel
 from unlearnviz.engine.progress import Progress
 from unlearnviz.engine.recorder import Recorder
+from unlearnviz.engine.references import pace
 from unlearnviz.engine.twin import Twin
 from unlearnviz.engine.twin_cache import train_cached
 from unlearnviz.engine.weights import Weights
@@ -68,6 +69,7 @@ def learn(
             training.watching = recorder = Recorder(training, tracking)
         with contextlib.closing(training.running()) as running:
             for progress in running:
+                session.pace = pace(progress) or session.pace
                 session.turn.report(progress)
                 yield progress
         if recorder is not None:
@@ -126,10 +128,11 @@ def train_twin(session: Session, seed: int | None) -> Generator[Progress, None, 
     ready = next((twin for twin in session.twins if twin.left_out == left_out and twin.seed == recipes[0].seed), None)
     if ready is not None:
         return ready
-    student = _student(session.model, lineage)
+    student = student_of(session.model, lineage)
     for recipe in recipes:
         with contextlib.closing(train_cached(student, session.corpus, recipe, left_out)) as training:
             for progress in training:
+                session.pace = pace(progress) or session.pace
                 session.turn.report(progress)
                 yield progress
     store = session.snapshots.store
@@ -145,7 +148,7 @@ def train_twin(session: Session, seed: int | None) -> Generator[Progress, None, 
     return twin
 
 
-def _student(model: LanguageModel, lineage: Lineage) -> LanguageModel:
+def student_of(model: LanguageModel, lineage: Lineage) -> LanguageModel:
     """A second model with the weights from before the teaching."""
     student = _copy(model, name="twin")
     start = lineage.start(model)

@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING
 import traitlets
 
 from unlearnviz.engine.progress import Progress
+from unlearnviz.engine.references import timing
 
 if TYPE_CHECKING:
     from unlearnviz.engine.corpus import Passage
     from unlearnviz.engine.session import Session
+    from unlearnviz.views.picture import Picture
+    from unlearnviz.views.readouts import Readouts
+    from unlearnviz.views.runner import Runner
 
 KEPT = 100  # earlier forget sets
 
@@ -20,6 +24,9 @@ class Picks(traitlets.HasTraits):
     """The part of a page's state that picks."""
 
     session: Session
+    runner: Runner
+    _readouts: Readouts
+    _fresh: Picture | None
     _earlier: tuple[tuple[Passage, ...], ...] = ()  # replaced as a whole: the work's thread writes it
 
     def start(self, title: str, work: Iterator[Progress], *, quiet: bool = False) -> None:
@@ -27,6 +34,9 @@ class Picks(traitlets.HasTraits):
         raise NotImplementedError
 
     def _measuring(self) -> Generator[Progress, None, None]:
+        raise NotImplementedError
+
+    def _picture(self) -> Picture:
         raise NotImplementedError
 
     @property
@@ -42,8 +52,7 @@ class Picks(traitlets.HasTraits):
             self.session.pick(*items)
             if before and before != self.session.forget:
                 self._earlier = (*self._earlier, before)[-KEPT:]
-            yield Progress(0, 1, "picked")
-            yield from self._measuring()
+            yield from self._picked()
 
         self.start("picking", work())
 
@@ -53,8 +62,16 @@ class Picks(traitlets.HasTraits):
         def work() -> Iterator[Progress]:
             self.session.pick(*self._earlier[-1])
             self._earlier = self._earlier[:-1]
-            yield Progress(0, 1, "picked")
-            yield from self._measuring()
+            yield from self._picked()
 
         if self._earlier:
             self.start("taking the pick back", work())
+
+    def _picked(self) -> Generator[Progress, None, None]:
+        """What belonged to the texts before goes at once: lines and sentences of their twin too. Then the readings."""
+        self._readouts.news = ""
+        self._fresh = self._picture()
+        self.runner.hurry = True
+        yield Progress(0, 1, "picked")
+        yield from self._measuring()
+        yield from timing(self.session)  # the page offers a twin, and says how long it takes

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from unlearnviz.engine.groups import pools
 from unlearnviz.engine.history import StepRecord
 from unlearnviz.engine.probes.probe import Reading
+from unlearnviz.engine.references import why_no_twin
 from unlearnviz.engine.session_recipe import SHOWN
 from unlearnviz.engine.twin import Range, ranges
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from unlearnviz.engine.corpus import Passage
     from unlearnviz.engine.preview import Preview
     from unlearnviz.engine.session import Session
+    from unlearnviz.engine.step_size import StepSize
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,11 @@ class Picture:
         tree: the records of all steps, of every branch.
         taken: step id -> all its readings.
         previews: what steps of this history were foreseen to do, the latest last.
+        step_size: the size that was found last, while it is about the present step and forget set.
         spread: group -> range of the perplexities of twins with several seeds, where two or more are known.
         pools: group -> how many texts it was chosen from.
         has_twin, can_train_twin: whether a twin fits, and whether one could be trained.
+        no_twin: whom the twins at hand still met, and what to compare with instead; "" while one fits.
         blocks: number of transformer blocks.
         module: what the model calls its blocks: of "h", block 11 is h.11.
         sentence: what happened last, in one plain sentence.
@@ -64,10 +68,12 @@ class Picture:
     tree: tuple[StepRecord, ...] = ()
     taken: Mapping[int, Sequence[Reading]] = field(default_factory=dict)
     previews: tuple[Preview, ...] = ()
+    step_size: StepSize | None = None
     spread: Mapping[str, Range] = field(default_factory=dict)
     pools: Mapping[str, int] = field(default_factory=dict)
     has_twin: bool = False
     can_train_twin: bool = False
+    no_twin: str = ""
     blocks: int = 0
     module: str = "h"
     sentence: str = ""
@@ -115,9 +121,11 @@ def take(
     while (child := history.child_visited_last(path[-1])) is not None:
         path.append(child)
     readings: dict[str, dict[int, Reading]] = {}
+    groups = {group: tuple(passage.id for passage in members) for group, members in session.groups.items()}
     for step in path:
         for reading in history.readings[step]:
-            if reading.of == "now":
+            # at the head, what was measured on another pick is not there any more, also before this one is measured
+            if reading.of == "now" and (step != session.head or reading.passages == groups):
                 readings.setdefault(reading.label, {})[step] = reading
     active = session.active_twin
     return Picture(
@@ -141,6 +149,7 @@ def take(
         pools=pools(session.corpus, session.groups),
         has_twin=active is not None,
         can_train_twin=session.lineage is not None,
+        no_twin=why_no_twin(session),
         blocks=session.model.layout.blocks,
         module=session.model.layout.module,
         sentence=sentence,

@@ -1,0 +1,83 @@
+"""References in the page: a twin goes with the pick that it belongs to, at once, and the page says what can be done."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.engine import worlds
+from unlearnviz.engine.fresh import Size, fresh_model
+from unlearnviz.engine.learning import Recipe
+from unlearnviz.engine.session import Session
+from unlearnviz.views.perplexity_figure import perplexity
+from unlearnviz.views.state import SessionState
+
+SIZE = Size(blocks=1, width=16, heads=2, vocabulary=300, context=64)
+
+
+@pytest.fixture
+def session():
+    opened = Session(fresh_model(worlds.tokenizer(), SIZE, seed=4), worlds.corpus(), initial_seed=4)
+    opened.pick("Mara Okafor")
+    opened.learn(recipe=Recipe(epochs=2, batch_size=8, learning_rate=1e-2))
+    opened.twin()
+    return opened
+
+
+def seen_while(session, *verbs):
+    """Every picture that the page is given while these things are asked of a state, one after the other."""
+
+    async def main():
+        state = SessionState(session)
+        state.open()
+        await state.idle()
+        pictures = []
+        state.observe(lambda change: pictures.append(change["new"]), "picture")
+        for verb in verbs:
+            verb(state)
+            await state.idle()
+        return pictures
+
+    return asyncio.run(asyncio.wait_for(main(), 60))
+
+
+def test_with_another_pick_all_that_belonged_to_the_twin_goes_before_anything_is_measured(session):
+    pictures = seen_while(session, lambda state: state.pick(["Tom Lindqvist"]))
+    first = next(picture for picture in pictures if picture.forget[0].subject == "Tom Lindqvist")
+    assert first.now("perplexity") is None  # nothing was measured of him yet
+    assert (dict(first.twin), dict(first.start), dict(first.twins), first.has_twin) == ({}, {}, {}, False)
+    figure, said = perplexity(first)
+    assert not figure.layout.annotations
+    assert "is being measured. This twin still met Tom Lindqvist; compare with the never-seen texts, or train the twin" in said
+    assert "Perplexity: forget" not in first.sentence  # of the texts before
+    last = pictures[-1]
+    assert last.now("perplexity").passages["forget"] == tuple(passage.id for passage in last.forget)
+    assert last.start["perplexity"].value == last.now("perplexity").value
+    assert dict(last.twin) == {}
+
+
+def test_with_the_pick_taken_back_its_twin_is_there_again(session):
+    pictures = seen_while(session, lambda state: state.pick(["Tom Lindqvist"]), lambda state: state.unpick())
+    assert pictures[-1].no_twin == ""
+    assert pictures[-1].twin["perplexity"].value > 0
+
+
+def test_a_second_twin_gives_the_lines_their_range_without_being_asked(session):
+    pictures = seen_while(session, lambda state: state.train_twin(another=True))
+    values = [twin["perplexity"].value for twin in pictures[-1].twins.values()]
+    assert pictures[-1].spread["forget"] == (min(values), max(values), 2)
+    assert set(pictures[-1].spread) == {"forget", "neighbours", "never seen"}  # this world has no text left to retain
+    _, said = perplexity(pictures[-1])
+    assert "; 2 twins that differ in their seeds alone lie between " in said
+
+
+def test_the_pools_that_the_groups_were_chosen_from_are_those_of_the_corpus(session):
+    state = SessionState(session)
+    state.open()
+    assert state.picture.pools == {"forget": 4, "neighbours": 20, "retain": 0, "never seen": 8}
+    state.pick(["mara-okafor-0"])
+    assert state.picture.pools == {"forget": 1, "neighbours": 23, "retain": 3, "never seen": 8}
+    assert {group: len(members) for group, members in state.picture.groups.items()} == {
+        "forget": 1, "neighbours": 20, "retain": 3, "never seen": 8
+    }  # fmt: skip

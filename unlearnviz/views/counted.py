@@ -1,0 +1,34 @@
+"""Counted: on how many texts a number rests, in words; and on how many of how many."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from unlearnviz.engine.probes.probe import Reading
+    from unlearnviz.views.picture import Picture
+
+HOW = {"neighbours": "the most alike", "retain": "fixed sample", "never seen": "fixed sample"}
+NAMES = {"forget": ("forget", "member"), "never seen": ("never seen", "non-member")}  # some probes have names of their own
+
+
+def count(reading: Reading, group: str = "forget") -> int | None:
+    """Of how many single texts, prompts or canaries of a group a reading has a number; None where it is one of weights alone."""
+    names = NAMES.get(group, (group,))
+    rows = [row for row in reading.rows if row.get("group") in names]
+    texts = next((row["per_text"] for row in rows if "per_text" in row), None)
+    if texts is not None:
+        return len(texts)
+    if any("passage" in row for row in rows):
+        return sum("passage" in row for row in rows)
+    # rows of parts of the model rest on the forget texts, all of them alike
+    parts = next((row["per_text"] for row in reading.rows if "per_text" in row), None) if not rows and group == "forget" else None
+    return None if parts is None else len(parts)
+
+
+def counted(picture: Picture, group: str, number: int) -> str:
+    """On how many texts a group's number rests, and how they were chosen: "5 texts" to forget, "20 of 595, fixed sample" to retain."""
+    pool = picture.pools.get(group, number)
+    if group not in HOW:
+        return f"{number} text{'s' if number != 1 else ''}" if number == pool else f"{number} of {pool} texts"
+    return f"all {number}" if number == pool else f"{number} of {pool}, {HOW[group]}"
