@@ -34,6 +34,7 @@ from unlearnviz.views.panels.perplexity import PerplexityPanel
 from unlearnviz.views.panels.preview import Preview
 from unlearnviz.views.panels.push import Push
 from unlearnviz.views.panels.sayings import SILENT, UNPICKED, Sayings, _marked
+from unlearnviz.views.panels.start import Start
 from unlearnviz.views.panels.steering import Steering, _lost, _passes
 from unlearnviz.views.panels.steps import Steps
 from unlearnviz.views.panels.timeline import Timeline
@@ -47,7 +48,7 @@ STEP = GradientAscent()
 def test_the_panels_in_reading_order():
     order = {
         "": [Steps, Timeline],
-        "Start": [Steering, PerplexityPanel, Sayings],
+        "Start": [Start, Steering, PerplexityPanel, Sayings],
         "Neighbours": [ForgetSet, Neighbours, Map],
         "Where": [Layers, Preview, Drift, Closer, Push],
         "Who": [Influence],

@@ -47,7 +47,7 @@ def test_a_scale_that_falls_is_an_error_and_changes_nothing():
 
 
 def test_an_unknown_mark_is_an_error():
-    with pytest.raises(BadSetting, match="mark is '' or 'changed', not 'bold'"):
+    with pytest.raises(BadSetting, match="mark is '', 'changed' or 'said', not 'bold'"):
         TokenText([("", [("a", 1.0, "bold")])])
 
 

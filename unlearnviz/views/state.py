@@ -11,6 +11,7 @@ import traitlets
 from unlearnviz.engine.progress import Progress
 from unlearnviz.errors import UnlearnvizError
 from unlearnviz.views.branching import Branching
+from unlearnviz.views.guided import Guided
 from unlearnviz.views.next_step import NextStep
 from unlearnviz.views.picks import Picks
 from unlearnviz.views.picture import Picture, take
@@ -29,11 +30,11 @@ if TYPE_CHECKING:
 LAST = "generation"  # measured last: reading takes longer than looking at charts
 
 
-class SessionState(Branching, NextStep, Picks, Showing, Trials):
+class SessionState(Branching, Guided, NextStep, Picks, Showing, Trials):
     """What the page knows of a session.
 
-    `Branching` has the verbs of branches, `NextStep` what is chosen for the next step, `Picks` the verbs that pick, `Showing`
-    which view is shown, `Trials` the verbs that compare runs and twins.
+    `Branching` has the verbs of branches, `Guided` what helps to begin, `NextStep` what is chosen for the next step, `Picks` the
+    verbs that pick, `Showing` which view is shown, `Trials` the verbs that compare runs and twins.
 
     Attributes:
         picture: the immutable mirror of the session; replaced once per piece of work.
@@ -258,7 +259,7 @@ class SessionState(Branching, NextStep, Picks, Showing, Trials):
     def _picture(self) -> Picture:
         said = _joined(self._done, self._readouts.news)
         picture = take(self.session, said, *self._readouts.references(), self.previews(), self._readouts.twins())
-        return replace(picture, compared=self._compared)
+        return replace(picture, compared=self._compared, step_size=self.step_size())
 
     def close(self) -> None:
         """Stop what runs and tell nobody any more."""

@@ -13,7 +13,7 @@ import traitlets
 from unlearnviz.errors import BadSetting
 
 HERE = Path(__file__).parent
-MARKS = ("", "changed")
+MARKS = ("", "changed", "said")
 
 Token = str | Sequence[Any]  # text, (text, value) or (text, value, mark); value None: not shaded
 Row = tuple[str, Iterable[Token]]  # (label, tokens)
@@ -27,7 +27,7 @@ class TokenText(anywidget.AnyWidget):
 
     Args:
         rows: one (label, tokens) per row; a token is `text`, `(text, value)` or `(text, value, mark)`. A value of None
-            is not shaded; the mark "changed" underlines the token and sets it bold.
+            is not shaded; the mark "changed" underlines the token and sets it bold, "said" sets it bold.
         label: what the numbers are, such as "loss of each token".
         unit: the unit of the numbers, such as "nats".
         low, middle, high: the scale. `low` and `high` default to the widest distance from `middle`, on both sides.
@@ -124,7 +124,7 @@ def _token(token: Token) -> list[Any]:
     parts: list[Any] = [token] if isinstance(token, str) else list(token)
     text, value, mark = parts + [None, ""][len(parts) - 1 :]
     if mark not in MARKS:
-        raise BadSetting(f"A token's mark is '' or 'changed', not {mark!r}.")
+        raise BadSetting(f"A token's mark is '', 'changed' or 'said', not {mark!r}.")
     if value is not None:
         number = float(value)
         value = number if math.isfinite(number) else str(number)

@@ -49,6 +49,7 @@ class Sayings(Panel):
         self.request = OnRequest(self.state, "generation")
         for prompt in self.prompts:
             prompt.observe(self._edited, "value")
+        self.state.observe(self._put, "prompt")
         self._for: tuple[str, ...] = ()
         self._showing = False
         rows = [part for pair in zip(self.prompts, self.answers, strict=True) for part in pair]
@@ -100,6 +101,11 @@ class Sayings(Panel):
             if not self.state.picture.forget:
                 self.show(self.state.picture)
 
+    def _put(self, change: dict[str, str]) -> None:
+        """A prompt that another panel offers takes the second place, beside the first of the picked texts."""
+        if change["new"]:
+            self.prompts[1].value = change["new"]
+
     def ask(self) -> None:
         """Have the present prompts answered."""
         written = tuple(dict.fromkeys(field.value for field in self.prompts if field.value.strip()))
@@ -118,7 +124,8 @@ class Sayings(Panel):
         self.request.enable(idle=idle)
 
     def leave(self) -> None:
-        """Stop watching the switch."""
+        """Stop watching the switch, and what is put from elsewhere."""
+        self.state.unobserve(self._put, "prompt")
         self.request.close()
 
 
