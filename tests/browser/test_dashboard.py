@@ -1,126 +1,18 @@
 """The dashboard over the shipped world, with real clicks and keys: one page in JupyterLab for all scenarios, one in Voila.
 
-The tests of a page build on each other's history (more steps, another pick), not on exact numbers. A label of the test
-beside the dashboard tells what the kernel holds, so that conditions are waited for and never slept for.
+The tests of a page build on each other's history (more steps, another pick), not on exact numbers.
 """
-
-import json
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import write_notebook
+from tests.browser.dashboard_page import HOSTILE, LATENCY, OPEN, SHOW, START_CHARTS, Page, answer, fits
 from tests.browser.visit import WAIT, Visit
 
 pytestmark = pytest.mark.browser
-expect.set_options(timeout=WAIT)
-
-HOSTILE = "<img src=x onerror=alert(1)>"
-CHARTS = 5
-OPEN = """
-import json, ipywidgets
-import unlearnviz as uv
-from unlearnviz.views import readouts
-from unlearnviz.views.panels import map
-readouts.SLOW = 600  # nothing is on request here, however slow the computer
-map.LIMIT = 150  # few texts are drawn sooner
-session = uv.demo()
-"""
-SHOW = """
-def watched(dashboard):
-    "What the kernel holds, as a label of the page: told whenever work has ended and whenever the place changes."
-    said = ipywidgets.Label(layout={"width": "200px"}).add_class("said")
-
-    def tell(change):
-        state, head = dashboard.state, dashboard.state.session.head
-        if change["name"] == "busy" and not state.busy:
-            return  # told with "finished", when the dashboard has said all of it
-        said.value = json.dumps({
-            "ends": state.finished, "busy": state.busy, "where": state.where, "head": head,
-            "steps": len(state.session.history), "forget": [p.id for p in state.session.forget],
-            "weights": "" if state.busy else state.session.fingerprint()[:12],
-            "groups": str({name: [p.id for p in members] for name, members in state.session.groups.items()}),
-        })
-
-    dashboard.state.observe(tell, ["busy", "finished", "where"])
-    tell({"name": "where"})
-    return said
-
-dashboard = uv.Dashboard(session)
-ipywidgets.VBox([dashboard, watched(dashboard)])
-"""
-
-
-LATENCY = """() => {
-  const stop = [...document.querySelectorAll("button.jupyter-button")].find((each) => each.textContent.trim() === "Stop");
-  stop.addEventListener("click", () => { window.uvStop = performance.now(); }, true);
-  new MutationObserver(() => {
-    if (window.uvStop && !window.uvStopped && stop.disabled) window.uvStopped = performance.now();
-  }).observe(stop, { attributes: true, attributeFilter: ["disabled"] });
-}"""
-
-
-class Page:
-    """The dashboard in a Visit."""
-
-    def __init__(self, there):
-        self.there, self.page = there, there.page
-        self.root = there.page.locator(".uv-dashboard").first
-        self.sentence = self.root.locator("[role=status][aria-live=polite]").first
-        self.alert = self.root.locator("[role=alert]")
-
-    def panel(self, title):
-        return self.root.locator(".uv-panel", has=self.page.locator(".uv-heading", has_text=title))
-
-    def button(self, text):
-        return self.root.get_by_role("button", name=text, exact=True)
-
-    def kernel(self):
-        return json.loads(self.page.locator(".said").first.text_content())
-
-    def after(self, act, *given):
-        """Do something; wait until work that it began has ended and nothing runs; what the kernel holds then."""
-        before = self.kernel()["ends"]
-        act(*given)
-        return self.there.until(
-            """n => {
-              const said = JSON.parse(document.querySelector(".said").textContent);
-              return said.ends > n && !said.busy && said;
-            }""",
-            before,
-        )
-
-    def drawn(self):
-        """How often each chart was drawn."""
-        return [
-            int(each) for each in self.root.locator(".uv-chart").evaluate_all("all => all.map((each) => each.dataset.drawn)")
-        ]
-
-    def badges(self):
-        return self.panel("Forget set").locator(".uv-picked .uv-badge").all_text_contents()
-
-    def type(self, label, text):
-        """Write into a field of Steering and leave it."""
-        field = self.panel("Steering").get_by_label(label, exact=True)
-        field.fill(text)
-        field.press("Tab")
-
-    def shot(self, path, width=1280):
-        """A picture of the whole dashboard."""
-        size = self.page.viewport_size
-        self.page.set_viewport_size({"width": width, "height": 2600})
-        self.root.screenshot(path=str(path))
-        self.page.set_viewport_size(size)
-
-
-def answer(dialog, dialogs):
-    """Leaving the page is allowed; no other dialog is expected."""
-    if dialog.type == "beforeunload":
-        dialog.accept()
-    else:
-        dialogs.append(dialog.message)
-        dialog.dismiss()
-
+VISIBLE = "[...document.querySelectorAll('.uv-columns > *')].filter((each) => each.offsetParent)"
+COLUMNS = f"new Set({VISIBLE}.map((each) => each.getBoundingClientRect().left)).size"
 
 @pytest.fixture(scope="module")
 def page(chromium, lab_server, lab_home):
@@ -137,42 +29,39 @@ def page(chromium, lab_server, lab_home):
     context.close()
 
 
-def fits(page):
-    """What is cut off or makes the dashboard scroll sideways, as text."""
-    return page.page.evaluate("""() => {
-      const wide = (each) => each.scrollWidth > each.clientWidth + 1;
-      const root = document.querySelector(".uv-dashboard");
-      const found = [root, ...root.querySelectorAll(".uv-columns, .uv-panel, .widget-hbox, button")].filter(wide);
-      return found.map((each) => `${each.tagName}.${each.className}: ${each.textContent.slice(0, 60)}`);
-    }""")
-
-
 def nothing_was_obeyed(page):
     return page.page.locator(".uv-dashboard img").count() == 0 and page.there.dialogs == []
 
 
 def test_everything_is_drawn_after_the_cell(page, tmp_path):
-    page.there.charts_drawn(CHARTS)
+    page.there.charts_drawn(START_CHARTS)
     expect(page.sentence).to_contain_text("Perplexity: forget")
-    page.there.until("!JSON.parse(document.querySelector('.said').textContent).busy")
+    page.see("Start")
+    page.shot(tmp_path / "start.png")
+    assert fits(page) == []
+    assert page.there.axe(".uv-dashboard")[1] == []
     assert len(page.badges()) == len(page.kernel()["forget"])
     picked = page.panel("Forget set").get_by_role("list", name="Picked to be forgotten")
     view = picked.locator("xpath=..")
     assert view.evaluate("view => view.scrollHeight <= view.clientHeight")  # five texts are all in view
-    page.shot(tmp_path / "start.png")
-    assert fits(page) == []
-    assert page.there.axe(".uv-dashboard")[1] == []
+    for view in ("Neighbours", "Where", "Who", "Judge"):
+        page.see(view)
+        page.shot(tmp_path / f"{view}.png")
+        assert fits(page) == []
+        assert page.there.axe(".uv-dashboard")[1] == []
 
 
 def test_a_step_moves_the_sentence_the_charts_and_the_numbers_of_the_texts(page):
-    said, drawn, badges = page.sentence.text_content(), page.drawn(), page.badges()
+    said, badges = page.sentence.text_content(), page.badges()
+    page.see("Start")
+    drawn = page.drawn()
     held = page.after(page.button("Step").click)
     assert (held["head"], held["steps"]) == (1, 2)
     expect(page.sentence).not_to_have_text(said)
     expect(page.sentence).to_contain_text("\N{RIGHTWARDS ARROW}")
     page.there.until(
-        """before => [...document.querySelectorAll('.uv-dashboard .uv-chart')]
-          .every((each, k) => each.dataset.drawn > before[k] || !each.querySelector('.main-svg') || each.closest('.uv-neighbours'))""",
+        """before => [...document.querySelectorAll('.uv-dashboard .uv-chart')].filter((each) => each.offsetParent)
+          .every((each, k) => Number(each.dataset.drawn) > before[k])""",
         drawn,
     )
     assert page.badges() != badges
@@ -219,7 +108,7 @@ def test_what_takes_no_time_disables_nothing_and_says_in_the_page_that_it_is_don
 
 
 def test_learn_asks_before_it_drops_the_history(page, tmp_path):
-    page.there.until("!JSON.parse(document.querySelector('.said').textContent).busy")
+    page.see("Start")
     before = page.kernel()
     question = page.root.get_by_text("Teach all texts again?")
     page.button("Learn").click()
@@ -235,9 +124,9 @@ def test_learn_asks_before_it_drops_the_history(page, tmp_path):
 
 def test_tab_reaches_step_and_enter_presses_it(page):
     before = page.kernel()
-    page.panel("Neighbours").locator("button.uv-fold").last.focus()
-    for _ in range(3):
-        page.page.keyboard.press("Tab")
+    page.root.get_by_role("tab", name="Start").focus()
+    for _ in range(30):
+        page.page.keyboard.press("Shift+Tab")
         if page.page.evaluate("document.activeElement.textContent.trim()") == "Step":
             break
     held = page.after(lambda: page.page.keyboard.press("Enter"))
@@ -246,7 +135,7 @@ def test_tab_reaches_step_and_enter_presses_it(page):
 
 def test_stop_keeps_the_finished_steps_of_a_run_and_nothing_of_the_others(page, record_property):
     before = page.kernel()
-    steps = page.panel("Steering").get_by_label("steps")
+    steps = page.panel("Steps").get_by_label("steps")
     steps.fill("20")
     steps.press("Tab")
     page.page.evaluate(LATENCY)
@@ -273,7 +162,8 @@ def test_stop_keeps_the_finished_steps_of_a_run_and_nothing_of_the_others(page, 
 
 
 def test_scrubbing_by_keyboard_takes_weights_and_panels_along(page):
-    here, badges = page.kernel(), page.badges()
+    badges = page.badges()
+    here = page.kernel()
     slider = page.panel("Timeline").locator("input[type=range]")
     slider.focus()
     held = page.after(lambda: slider.press("ArrowLeft"))
@@ -344,6 +234,7 @@ def test_another_person_has_no_twin_and_the_page_says_so(page, tmp_path):
     expect(page.panel("Drift").locator(".uv-chart-summary")).to_contain_text("there is no twin")
     expect(page.panel("What it says now").get_by_text("(no twin for these texts)").first).to_be_visible()
     page.shot(tmp_path / "other.png")
+    page.see("Neighbours")
     person.select_option(mine)
     page.after(page.button("Pick this person").click)
     expect(page.sentence).to_contain_text("the twin (")
@@ -404,8 +295,10 @@ def test_a_step_is_previewed_and_what_came_of_it_stands_beside(page, tmp_path):
         "The next step, gradient-ascent on embedding, is predicted to change the mean loss: forget +"
     )
     page.type("where", "block 0")
+    page.see("Where")
     expect(said).to_contain_text("for another choice than the present one")
     page.type("where", "embedding")
+    page.see("Where")
     expect(said).to_contain_text("The next step,")
     page.after(page.button("Step").click)
     expect(said).to_contain_text("it became forget +")
@@ -416,6 +309,7 @@ def test_a_step_is_previewed_and_what_came_of_it_stands_beside(page, tmp_path):
 
 
 def test_folds_are_opened_by_keys_measured_while_open_and_closed_again(page, tmp_path):
+    page.see("Where")
     folds = page.root.locator(".uv-closer button.uv-fold, .uv-push button.uv-fold").filter(has_not_text="Advanced")
     expect(folds).to_have_count(4)
     expect(page.root.locator(".uv-closer, .uv-push").locator(".uv-chart, .uv-tokens")).to_have_count(0)  # folded, nothing is there
@@ -446,6 +340,7 @@ def test_folds_are_opened_by_keys_measured_while_open_and_closed_again(page, tmp
     page.there.until("JSON.parse(document.querySelector('.said').textContent).where === 'all'")
     numbers.get_by_text("Show the numbers").click()
     page.type("where", "embedding")
+    page.see("Where")
     for k in range(4):
         folds.nth(k).click()
         expect(folds.nth(k)).to_have_attribute("aria-expanded", "false")
@@ -602,13 +497,14 @@ def test_what_leaks_is_measured_when_asked_with_its_definition(page, tmp_path):
 
 
 def test_what_compares_is_folded_and_works_by_keys(page, tmp_path):
-    names = ("verdict", "paths", "distance", "ledger")
+    page.see("Judge")
+    names = ("paths", "distance", "ledger")
     folds = [page.root.locator(f".uv-{name} button.uv-fold").first for name in names]
     expect(page.root.locator(", ".join(f".uv-{name} :is(.uv-chart, .uv-table)" for name in names))).to_have_count(0)
     for fold in folds:
         fold.press("Enter")
         expect(fold).to_have_attribute("aria-expanded", "true")
-    verdict, paths, distance, ledger = (page.root.locator(f".uv-{name}") for name in names)
+    verdict, paths, distance, ledger = (page.root.locator(f".uv-{name}") for name in ("verdict", *names))
     expect(verdict.locator("tbody tr").first).to_contain_text("Perplexity of the forget texts")
     verdict.locator(".uv-table-scroll").focus()
     expect(verdict.locator(".uv-table-scroll")).to_be_focused()
@@ -623,27 +519,24 @@ def test_what_compares_is_folded_and_works_by_keys(page, tmp_path):
     paths.get_by_text("Show the numbers").click()
     assert page.after(lambda: paths.locator(".uv-chart-scroll button", has_text="1.").first.press("Enter"))["head"] != held["head"]
     paths.get_by_text("Show the numbers").click()
-    for name, panel in zip(names, (verdict, paths, distance, ledger), strict=True):
+    for name, panel in zip(("verdict", *names), (verdict, paths, distance, ledger), strict=True):
         panel.screenshot(path=str(tmp_path / f"{name}.png"))
         assert page.there.axe(f".uv-{name}")[1] == []
     assert fits(page) == []
     for fold in folds:
         fold.press("Enter")
-    expect(verdict.locator("table")).to_be_hidden()
+    expect(distance.locator(".uv-chart-summary")).to_be_hidden()
 
 
 def test_at_twice_the_zoom_the_columns_stack_and_everything_works(page, tmp_path):
+    page.see("Start")
     page.page.set_viewport_size({"width": 640, "height": 900})
-    page.there.until(
-        "new Set([...document.querySelectorAll('.uv-columns > *')].map((each) => each.getBoundingClientRect().left)).size === 1"
-    )
+    page.there.until(f"{COLUMNS} === 1")
     assert fits(page) == []
     page.after(page.button("Step").click)
     page.shot(tmp_path / "narrow.png", width=640)
     page.page.set_viewport_size({"width": 1280, "height": 1000})
-    page.there.until(
-        "new Set([...document.querySelectorAll('.uv-columns > *')].map((each) => each.getBoundingClientRect().left)).size === 3"
-    )
+    page.there.until(f"{COLUMNS} === 3")
 
 
 def test_a_reload_shows_the_present_state(page):
@@ -651,7 +544,7 @@ def test_a_reload_shows_the_present_state(page):
     page.there.save()
     page.page.reload()
     page.page.wait_for_selector(".said")
-    page.there.charts_drawn(CHARTS)
+    page.there.charts_drawn(START_CHARTS)
     expect(page.sentence).to_have_text(said)
     assert page.kernel() == held
     expect(page.panel("Forget set").locator(".uv-picked .uv-badge")).to_have_text(badges)
@@ -665,6 +558,7 @@ def test_nothing_serious_stands_against_its_accessibility_and_nothing_went_wrong
     expect(page.panel("Steering").get_by_label("batch size")).to_be_visible()
     page.panel("Perplexity").get_by_text("Show the numbers").click()
     page.shot(tmp_path / "end.png")
+    expect(page.panel("Perplexity").locator("table").first).to_be_visible()
     passes, grave = page.there.axe(".uv-dashboard")
     assert passes > 0
     assert grave == []
@@ -693,7 +587,7 @@ def test_voila_shows_the_same_and_texts_with_tags_stay_text(voila, tmp_path):
     dialogs = []
     there.page.on("dialog", lambda dialog: answer(dialog, dialogs))
     there.page.wait_for_selector(".said", timeout=3 * WAIT)
-    there.charts_drawn(2 * CHARTS)
+    there.charts_drawn(2 * START_CHARTS)
     page = Page(there)
     there.until("!JSON.parse(document.querySelector('.said').textContent).busy")
     expect(page.sentence).to_contain_text("Perplexity: forget")
@@ -703,11 +597,12 @@ def test_voila_shows_the_same_and_texts_with_tags_stay_text(voila, tmp_path):
     expect(page.sentence).not_to_have_text(said)
 
     hostile = there.page.locator(".uv-dashboard").nth(1)
+    expect(hostile.locator(".uv-tokens-text").first).to_contain_text("<b>yes</b><img")  # the model recites its tags
+    hostile.get_by_role("tab", name="Neighbours").click()
     expect(hostile.locator(".uv-picked .uv-passage-text").first).to_contain_text(f"{HOSTILE} Ann says <b>")
     expect(hostile.locator(".uv-sentence", has_text="2 texts to forget about").first).to_contain_text(f"<i>0</i>{HOSTILE}")
-    expect(hostile.locator(".uv-tokens-text").first).to_contain_text("<b>yes</b><img")  # the model recites its tags
     hostile.get_by_role("button", name="Step", exact=True).click()
-    expect(hostile.locator(".uv-panel", has_text="Timeline").locator("output").first).to_contain_text("step 1, 1 of 1")
+    expect(hostile.locator(".uv-timeline output")).to_contain_text("step 1, 1 of 1")
     hostile.screenshot(path=str(tmp_path / "hostile.png"))
     assert there.page.locator(".uv-dashboard img, .uv-dashboard .uv-tokens b, .uv-dashboard i:not([class])").count() == 0
     assert dialogs == []

@@ -17,7 +17,7 @@ class Working(widgets.HBox):
     """A bar and a line that follow the state; they keep their place while they are hidden.
 
     Args:
-        state: what is followed until `leave` is called.
+        state: what is followed as long as it lives.
     """
 
     _closed = True  # until everything is built: ipywidgets closes what is collected half-made
@@ -47,8 +47,3 @@ class Working(widgets.HBox):
         if left is not None and left >= 1:
             estimate = f", about {left:.0f} s left" if left < 90 else f", about {left / 60:.0f} min left"
         self.line.value = f"Working: {self._state.lasting}: {progress.text}{estimate}"
-
-    def leave(self) -> None:
-        """Stop following; who made it closes it."""
-        self._state.unobserve(self._on_lasting, "lasting")
-        self._state.unobserve(self._on_progress, "progress")

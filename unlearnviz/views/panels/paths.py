@@ -13,7 +13,6 @@ from unlearnviz.views.controls import button
 from unlearnviz.views.measures import measures
 from unlearnviz.views.panels.panel import WIDE, Panel
 from unlearnviz.views.path_figures import trade_off
-from unlearnviz.views.working import Working
 
 if TYPE_CHECKING:
     from unlearnviz.views.picture import Picture
@@ -42,7 +41,6 @@ class Paths(Panel):
         self.reference = button(
             "Fine-tune only, from the start", self._run_reference, tooltip="The reference that never looks at the forget texts"
         )
-        self.stop = button("Stop", self.state.stop, tooltip="Stop what is running; finished steps are kept")
         options = [(each.title, each.name) for each in self.measures.values()]
         wide = {"description_width": "60px"}
         self.upwards = widgets.Dropdown(description="upwards", options=options, value=ALWAYS, style=wide, layout={"width": "330px"})
@@ -53,11 +51,10 @@ class Paths(Panel):
         self.chart.on_click(self._clicked)
         self.upwards.observe(self._chosen, "value")
         self.every.observe(self._switched, "value")
-        self.working = Working(self.state)
         row = {"flex_flow": "row wrap", "align_items": "center"}
         return [
-            widgets.HBox([self.run, self.count, self.name, self.reference, self.stop], layout=row),
-            widgets.HBox([self.upwards, self.every, self.working], layout=row),
+            widgets.HBox([self.run, self.count, self.name, self.reference], layout=row),
+            widgets.HBox([self.upwards, self.every], layout=row),
             self.chart,
         ]
 
@@ -105,8 +102,3 @@ class Paths(Panel):
     def enable(self, *, idle: bool) -> None:
         """A run waits for other work, and for a text to forget."""
         self.run.disabled = self.reference.disabled = not idle or not self.state.picture.forget
-        self.stop.disabled = idle
-
-    def leave(self) -> None:
-        """Stop following what runs."""
-        self.working.leave()

@@ -11,7 +11,6 @@ from unlearnviz.views.measures import measures
 from unlearnviz.views.panels.panel import WIDE, Panel
 from unlearnviz.views.table import Table
 from unlearnviz.views.verdict import CAPTION, HEAD, verdict
-from unlearnviz.views.working import Working
 
 if TYPE_CHECKING:
     from unlearnviz.views.picture import Picture
@@ -41,11 +40,9 @@ class Verdict(Panel):
             lambda: self.state.train_twin(another=True),
             tooltip="The same recipe without these texts, in another order: as long as the model itself took",
         )
-        self.stop = button("Stop", self.state.stop, tooltip="Stop what is running; the measures that are done are kept")
         self.table = Table(CAPTION, HEAD)
-        self.working = Working(self.state)
         row = {"flex_flow": "row wrap", "align_items": "center"}
-        return [widgets.HBox([self.ask, self.slow, self.another, self.stop, self.working], layout=row), self.table]
+        return [widgets.HBox([self.ask, self.slow, self.another], layout=row), self.table]
 
     def _ask(self) -> None:
         asked = [each.name for each in self.measures if self.slow.value or not each.slow]
@@ -63,8 +60,3 @@ class Verdict(Panel):
         picture = self.state.picture
         self.ask.disabled = not idle or not picture.forget
         self.another.disabled = not idle or not picture.forget or not picture.can_train_twin
-        self.stop.disabled = idle
-
-    def leave(self) -> None:
-        """Stop following what runs."""
-        self.working.leave()
