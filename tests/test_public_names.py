@@ -21,7 +21,7 @@ NAMES = [
     *("OptimisationBased", "PartialAmnesiac", "Passage", "PassagePerplexity", "Perplexity", "PreparedTexts"),
     *("Preview", "Probe", "ProjectedGradient", "Push", "Reading", "Recipe", "Relearning", "Removal", "RougeL", "Session", "SimNPO"),
     *("Similarity", "SingleGradient", "StepSize", "TextFile", "TextMap", "TokenInfluence", "TokenText", "Tracking"),
-    *("TruthRatio", "UnlearningError", "UnlearnvizError", "UpdateSize", "VerificationError", "claims", "demo"),
+    *("TruthRatio", "UnlearningError", "UnlearnvizError", "UpdateSize", "VerificationError", "claims", "demo", "doctor"),
     *("learn", "model_card", "search"),
 ]
 

@@ -36,6 +36,7 @@ The nouns:
   a step costs at each place of it, and what is impossible here, and why.
 - A `Dashboard` shows a session in a notebook. `Chart` and `TokenText` are the two widgets it draws with, for you as well.
 - `claims()` lists what four papers say of these methods, with what was measured here.
+- `doctor()` says what kernel and page have, and what to mend where something does not show.
 - `demo()` opens the shipped world; `learn(corpus)` trains a small model on texts of yours.
 - Every error that is raised on purpose is an `UnlearnvizError`, and says what to do next.
 
@@ -48,6 +49,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from unlearnviz.checkup import doctor
     from unlearnviz.demo import demo
     from unlearnviz.engine.corpus import Corpus, Passage
     from unlearnviz.engine.first_lesson import learn
@@ -180,6 +182,7 @@ __all__ = [  # noqa: RUF022 - NPO is a name like the others, no constant
     "VerificationError",
     "claims",
     "demo",
+    "doctor",
     "learn",
     "model_card",
     "search",
@@ -250,6 +253,7 @@ _HOMES = {
     "UpdateSize": "engine.probes.update_size",
     "VerificationError": "engine.probes.verification_error",
     "claims": "papers",
+    "doctor": "checkup",
     "learn": "engine.first_lesson",
     "model_card": "engine.model_card",
     "search": "engine.search",

@@ -1,4 +1,4 @@
-"""The command line: `unlearnviz app`, `unlearnviz build-demo`, and the experiments whose results the lessons show."""
+"""The command line: `unlearnviz app`, `unlearnviz doctor`, `unlearnviz build-demo`, and the experiments whose results the lessons show."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ EXPERIMENTS = {  # command -> module of unlearnviz.demo, and what it does; the m
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; returns the exit status (0 done, 1 a target was missed, 2 an error that says what to do)."""
+    """Run one command; returns the exit status (0 done, 1 a target was missed or something is to be mended, 2 an error that says what to do)."""
     parser = argparse.ArgumentParser(prog="unlearnviz", description="Watch a language model forget, step by step.")
     commands = parser.add_subparsers(dest="command", required=True)
     app = commands.add_parser("app", help="show the dashboard as a page in the browser, with nothing to run (Ctrl-C ends it)")
     app.add_argument("--port", type=int, default=None, help="where to listen (without it, a free port is found)")
     app.add_argument("--no-browser", action="store_true", help="only print the address")
+    commands.add_parser("doctor", help="say what is installed and what this computer allows, and the one thing to mend first")
     build = commands.add_parser("build-demo", help="rebuild the shipped world from its seed (about 10 minutes on 2 cores)")
     build.add_argument(
         "--full", action="store_true", help="also train four twins with other seeds and eight other people's twins"
@@ -54,7 +55,8 @@ def main(arguments: list[str] | None = None) -> int:
         command = commands.add_parser(name, help=says)
         command.add_argument("--out", type=Path, default=None, help="file to write to (the installed package's by default)")
     chosen = parser.parse_args(arguments)
-    others = {"app": _serve, "build-demo": _build, "removals": _check, "paraphrases": _rank, "fuzzy-or-iterative": _compare, "tofu": _forget_authors}
+    others = {"app": _serve, "doctor": _examine, "build-demo": _build, "removals": _check, "paraphrases": _rank, "tofu": _forget_authors}
+    others["fuzzy-or-iterative"] = _compare
     run = others.get(chosen.command, _experiment)
     try:
         report, held = run(chosen)
@@ -70,6 +72,13 @@ def _serve(chosen: argparse.Namespace) -> tuple[str, bool]:
 
     serve(port=chosen.port, browser=not chosen.no_browser, tell=_tell)
     return "The app has ended.", True
+
+
+def _examine(_chosen: argparse.Namespace) -> tuple[str, bool]:
+    from unlearnviz.checkup import kernel_findings, report
+
+    found = kernel_findings()
+    return report(found), not any(each.fix for each in found)
 
 
 def _build(chosen: argparse.Namespace) -> tuple[str, bool]:

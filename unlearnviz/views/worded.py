@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 MISSING = (
     "(What follows is shown as text, because widgets are not shown here. `uv.doctor()` says what to mend; "
@@ -12,6 +12,8 @@ MISSING = (
 
 class Worded:
     """Give this as the first base of a widget class: `print` shows its present words, and so does a place without widgets."""
+
+    missing: ClassVar[str] = MISSING  # stands above the words where they stand in for the widget
 
     def __str__(self) -> str:
         from unlearnviz.views.in_words import in_words
@@ -23,5 +25,5 @@ class Worded:
         given = super()._repr_mimebundle_(**options)  # type: ignore[misc]
         data = given[0] if isinstance(given, tuple) else given  # anywidget: (data, metadata); None: nothing is shown
         if data is not None:
-            data["text/plain"] = f"{MISSING}\n{self}"
+            data["text/plain"] = f"{self.missing}\n{self}".strip()
         return given
