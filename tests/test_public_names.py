@@ -22,7 +22,7 @@ NAMES = [
     *("Preview", "Probe", "ProjectedGradient", "Push", "Reading", "Recipe", "Relearning", "Removal", "RougeL", "Session", "SimNPO"),
     *("Similarity", "SingleGradient", "StepSize", "TextFile", "TextMap", "TokenInfluence", "TokenText", "Tracking"),
     *("TruthRatio", "UnlearningError", "UnlearnvizError", "UpdateSize", "VerificationError", "claims", "demo", "doctor"),
-    *("learn", "model_card", "search"),
+    *("learn", "model_card", "replay", "search"),
 ]
 
 

@@ -38,6 +38,8 @@ The nouns:
 - `claims()` lists what four papers say of these methods, with what was measured here.
 - `doctor()` says what kernel and page have, and what to mend where something does not show.
 - `demo()` opens the shipped world; `learn(corpus)` trains a small model on texts of yours.
+- A recipe is a whole session in a few kB, without its weights: `session.save_recipe(path)` writes it, `replay(path)` takes all its
+  steps again, to the same weights.
 - Every error that is raised on purpose is an `UnlearnvizError`, and says what to do next.
 
 Names are loaded when first used, so that `import unlearnviz` costs nearly nothing and the engine works without widgets.
@@ -110,6 +112,7 @@ if TYPE_CHECKING:
     from unlearnviz.engine.tracking import Tracking
     from unlearnviz.errors import UnlearnvizError
     from unlearnviz.papers import claims
+    from unlearnviz.reopening import replay
     from unlearnviz.views.chart import Chart
     from unlearnviz.views.dashboard import Dashboard
     from unlearnviz.views.tokens import TokenText
@@ -185,6 +188,7 @@ __all__ = [  # noqa: RUF022 - NPO is a name like the others, no constant
     "doctor",
     "learn",
     "model_card",
+    "replay",
     "search",
 ]
 
@@ -256,6 +260,7 @@ _HOMES = {
     "doctor": "checkup",
     "learn": "engine.first_lesson",
     "model_card": "engine.model_card",
+    "replay": "reopening",
     "search": "engine.search",
 }
 

@@ -6,8 +6,12 @@ import argparse
 import importlib
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from unlearnviz.errors import UnlearnvizError
+
+if TYPE_CHECKING:
+    from unlearnviz.engine.progress import Progress
 
 EXPERIMENTS = {  # command -> module of unlearnviz.demo, and what it does; the module has compare(tell), report(found) and FILE
     "first-epoch": ("first_epoch", "climb along stored gradients, by epochs and parts of the model, with 5 seeds (a quarter of an hour on 2 cores)"),
@@ -51,12 +55,16 @@ def main(arguments: list[str] | None = None) -> int:
     )
     authors.add_argument("folder", type=Path, help="holds forget10.jsonl and retain90.jsonl of TOFU")
     authors.add_argument("--out", type=Path, default=None, help="file to write to (the installed package's by default)")
+    replayed = commands.add_parser("run", help="take all steps of a recipe again, print the measures and the fingerprint")
+    replayed.add_argument("recipe", type=Path, help="file that the page's Download or session.save_recipe(path) wrote")
+    replayed.add_argument("--session", type=Path, default=None, help="folder that session.save(path) wrote, of the same model and texts")
     for name, (_, says) in EXPERIMENTS.items():
         command = commands.add_parser(name, help=says)
         command.add_argument("--out", type=Path, default=None, help="file to write to (the installed package's by default)")
     chosen = parser.parse_args(arguments)
     others = {"app": _serve, "doctor": _examine, "build-demo": _build, "removals": _check, "paraphrases": _rank, "tofu": _forget_authors}
     others["fuzzy-or-iterative"] = _compare
+    others["run"] = _replay
     run = others.get(chosen.command, _experiment)
     try:
         report, held = run(chosen)
@@ -79,6 +87,28 @@ def _examine(_chosen: argparse.Namespace) -> tuple[str, bool]:
 
     found = kernel_findings()
     return report(found), not any(each.fix for each in found)
+
+
+def _replay(chosen: argparse.Namespace) -> tuple[str, bool]:
+    from unlearnviz.engine.session import Session
+    from unlearnviz.numbers import number
+    from unlearnviz.reopening import reopened
+
+    said = ""
+
+    def tell(progress: Progress) -> None:
+        nonlocal said
+        line = progress.text.partition(":")[0]  # of a step that takes long one line will do
+        if line != said:
+            said = line
+            _tell(line)
+
+    session, found = reopened(chosen.recipe, None if chosen.session is None else Session.load(chosen.session), tell)
+    lines = [found.sentence]
+    for of in ("start", "now", *(("twin",) if session.active_twin is not None else ())) if session.forget else ():
+        rows = session.measure("perplexity", of=of)["perplexity"].rows
+        lines.append(f"perplexity, {of}: " + ", ".join(f"{row['group']} {number(row['perplexity'])}" for row in rows))
+    return "\n".join([*lines, session.fingerprint()]), True
 
 
 def _build(chosen: argparse.Namespace) -> tuple[str, bool]:

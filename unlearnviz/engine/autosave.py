@@ -25,11 +25,20 @@ KEPT = 20  # files of one model over one corpus in one working directory; older 
 PATIENCE = 1.0  # seconds a step waits for a storage that has not finished with the last one
 
 
-def home(session: Session) -> Path:
-    """The folder of all autosaves of this model and corpus from this working directory, by what they are, not by their names."""
+def home(session: Session, directory: str | None = None) -> Path:
+    """The folder of all autosaves of this model and corpus from a working directory (the present one), by what they are, not by name."""
     keeping = session.keeping
-    what = f"{keeping.fingerprint(session.snapshots[0].weights)} {keeping.corpus(session)} {Path.cwd()}"
+    where = working_directory() if directory is None else directory
+    what = f"{keeping.fingerprint(session.snapshots[0].weights)} {keeping.corpus(session)} {where}"
     return cache_folder() / "recipes" / hashlib.sha256(what.encode()).hexdigest()[:16]
+
+
+def working_directory() -> str:
+    """Where this process works; "" where somebody removed that folder."""
+    try:
+        return str(Path.cwd())
+    except OSError:
+        return ""
 
 
 class Autosave:
@@ -46,7 +55,8 @@ class Autosave:
     def __init__(self, session: Session, refused: Callable[[str], None]) -> None:
         self._session, self._refused = session, refused
         self._name = f"{time.strftime('%Y-%m-%d-%H%M%S')}-{os.getpid()}-{id(session):x}.json"
-        self.path = home(session) / self._name
+        self._directory = working_directory()  # also where a cell goes elsewhere later
+        self.path = home(session, self._directory) / self._name
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="unlearnviz-autosave")
         self._lock = threading.Lock()  # of the two below
         self._writing: Future[None] | None = None  # None where nothing is being written
@@ -60,7 +70,7 @@ class Autosave:
 
     def write(self) -> None:
         """Write the recipe as it is now, soon."""
-        self.path = home(self._session) / self._name  # another folder once the model was taught
+        self.path = home(self._session, self._directory) / self._name  # another folder once the model was taught
         recipe = self._session.keeping.quickly(self._session)
         with self._lock:
             self._waiting = self.path, recipe

@@ -108,6 +108,12 @@ class Keepable:
         if self._autosave is not None:
             self._autosave.settle()
 
+    def as_python(self) -> str:
+        """The short script that rebuilds the present state, without widgets; what was done on other branches is left out."""
+        from unlearnviz.engine.as_python import as_python
+
+        return as_python(cast("Session", self))
+
     def continuable(self) -> Continuable | None:
         """The latest autosave of another session with this model and these texts, from this working directory; None without one."""
         from unlearnviz.engine.autosave import latest

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from unlearnviz.engine.corpus import Passage
@@ -15,7 +15,7 @@ from unlearnviz.engine.methods.method import registry as methods
 from unlearnviz.engine.selection import ParameterSelection
 from unlearnviz.engine.session_recipe import SHOWN, RecipeStep, SessionRecipe
 from unlearnviz.engine.tracking import Tracking
-from unlearnviz.errors import BadRecipe, NotPossible, UnlearnvizError
+from unlearnviz.errors import BadRecipe, NotPossible, UnlearnvizError, unknown
 
 if TYPE_CHECKING:
     from unlearnviz.engine.session import Session
@@ -87,7 +87,7 @@ def _lessons(recipe: SessionRecipe, session: Session) -> tuple[Lesson, ...]:
                 "This recipe begins with a training of the model, and the session has steps already, which a training would end; "
                 "open the model anew, or save this session first. Nothing was changed."
             )
-        return tuple(_lesson(lesson) for lesson in recipe.learned[on_the_way.index(start) :])
+        return tuple(lesson_of(lesson) for lesson in recipe.learned[on_the_way.index(start) :])
     models = f"model: its start has the hash {recipe.model['start'][:SHOWN]}, that of {session.model.name!r} is {start[:SHOWN]}"
     texts = f"texts: their hash is {recipe.corpus[:SHOWN]}, here it is {corpus[:SHOWN]}"
     if same_texts:
@@ -106,7 +106,8 @@ def _lessons(recipe: SessionRecipe, session: Session) -> tuple[Lesson, ...]:
     )
 
 
-def _lesson(given: Mapping[str, Any]) -> Lesson:
+def lesson_of(given: Mapping[str, Any]) -> Lesson:
+    """A training from what a recipe says of it; BadRecipe where it says nothing that can be done."""
     track = given.get("track")
     try:
         return Lesson(Recipe(**given["recipe"]), None if track is None else Tracking(**track))
@@ -126,9 +127,13 @@ def _typed(recipe: SessionRecipe, session: Session) -> tuple[Passage, ...]:
 def _doable(step: RecipeStep, session: Session, recorded: bool) -> tuple[Method, ParameterSelection]:
     """A step's method and selection on this model."""
     try:
+        known = [each.name for each in fields(methods[step.method])]
+        strange = next((name for name in step.settings if name not in known), None)
+        if strange is not None:
+            raise unknown(f"setting of {step.method}", strange[:60], known)
         method = methods[step.method](**step.settings)
         selection = ParameterSelection.parse(step.where, session.model.layout)
-    except (TypeError, UnlearnvizError) as error:
+    except UnlearnvizError as error:
         raise BadRecipe(f"Step {step.id} of the recipe cannot be taken: {error} Nothing was changed.") from error
     if isinstance(method, LedgerMethod) and not recorded:
         raise BadRecipe(

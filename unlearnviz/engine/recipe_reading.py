@@ -32,12 +32,13 @@ def read_recipe(source: SessionRecipe | str | os.PathLike[str]) -> SessionRecipe
         raise BadRecipe(f"A recipe, its text or a path to its file is needed, and {a_kind(source)} was given.")
     path = Path(source).expanduser()
     try:
-        if path.is_file() and path.stat().st_size > LARGEST:
-            raise BadRecipe(f"{said(source)} has {path.stat().st_size:,} bytes; a recipe has a few thousand, at most {LARGEST:,}.")
-        text = path.read_text(encoding="utf-8")
+        size = path.stat().st_size
+        text = path.read_text(encoding="utf-8") if size <= LARGEST else ""
     except (OSError, ValueError) as error:
         reason = (isinstance(error, OSError) and error.strerror) or "it is not UTF-8 text"
         raise BadRecipe(f"No recipe can be read from {said(str(source)[:200])}: {reason}.") from error
+    if size > LARGEST:
+        raise BadRecipe(f"{said(source)} has {size:,} bytes; a recipe has a few thousand, at most {LARGEST:,}.")
     return _parsed(text, said(source))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unlearnviz.engine import measuring, stepping, threads
+from unlearnviz.engine import measuring, running, stepping, threads
 from unlearnviz.engine.corpus import Corpus, Passage
 from unlearnviz.engine.events import Event, Listeners, Measured, Picked, Stepped
 from unlearnviz.engine.groups import choose_groups, notes_on, resolve
@@ -21,6 +21,7 @@ from unlearnviz.engine.near_duplicates import near_duplicate_notes
 from unlearnviz.engine.preview import Preview, take_preview
 from unlearnviz.engine.probes.probe import Probe, Reading
 from unlearnviz.engine.progress import Progress, drain
+from unlearnviz.engine.referring import Referring
 from unlearnviz.engine.selection import ParameterSelection
 from unlearnviz.engine.snapshots import Snapshots
 from unlearnviz.engine.step_size import TARGET, StepSize, find_step_size
@@ -33,11 +34,12 @@ if TYPE_CHECKING:
     from unlearnviz.engine.ledger import Ledger
     from unlearnviz.engine.teaching import Lineage
     from unlearnviz.engine.twin import Twin
+    from unlearnviz.engine.until import Until
 
 UPDATE_FRACTION = 0.0078  # of a selection's norm: what 0.25 is of the shipped embedding's 32.2
 
 
-class Session(Moving, Teachable, Keepable):
+class Session(Moving, Teachable, Keepable, Referring):
     """The state of unlearning, step by step.
 
     `Moving` has the verbs that go back and forth, `Teachable` those that train, `Keepable` those that keep a recipe of it all.
@@ -139,23 +141,48 @@ class Session(Moving, Teachable, Keepable):
         return record
 
     def run(
-        self, steps: int, method: Method | str | None = None, where: str = "embedding", *, stop_at: float = 3.0
+        self,
+        steps: int | Method | str | None = None,
+        method: Method | str | None = None,
+        where: str = "embedding",
+        *,
+        until: Until | None = None,
+        stop_at: float = 3.0,
     ) -> tuple[StepRecord, ...]:
-        """Take several steps, measuring perplexity after each; stop where it hurts.
+        """Take several steps, measuring perplexity after each; stop where it is far enough, or where it hurts.
+
+            session.run(5)                                             # five steps
+            session.run(uv.GradientAscent(), until="twin")             # until the forget texts are as surprising as to the twin
+            session.run("npo", where="block 1", until={"forget": 6.0, "retain": 2.0})
 
         A retain perplexity above `stop_at` times that of the start ends the run; that step stays, marked "overshoot". So does
-        a step that reaches its method's stop rule, marked "reached".
+        a step that reaches its method's stop rule or `until`, marked "reached".
+
+        Args:
+            steps: how many at most; 100 where only `until` is given. A method here is taken as `method`.
+            method, where: as for `step`.
+            until: a perplexity of the forget texts, "twin", a mapping from groups to perplexities of which one is to be reached, or a
+                function of the readings ({"perplexity": Reading}) that says True. Where it is reached already no step is taken.
+            stop_at: a factor above 1.
         """
-        return drain(self.running(steps, method, where, stop_at=stop_at))
+        return drain(self.running(steps, method, where, until=until, stop_at=stop_at))
 
     def running(
-        self, steps: int, method: Method | str | None = None, where: str = "embedding", *, stop_at: float = 3.0
+        self,
+        steps: int | Method | str | None = None,
+        method: Method | str | None = None,
+        where: str = "embedding",
+        *,
+        until: Until | None = None,
+        stop_at: float = 3.0,
     ) -> Generator[Progress, None, tuple[StepRecord, ...]]:
         """`run` as an iterator; returns the StepRecords."""
+        if isinstance(steps, str | Method | type):
+            steps, method = None, steps
         resolved, selection = stepping.plan(self, method, where)
-        with self.turn.take(f"a run of {steps} steps of {resolved.name}"):
-            records = yield from stepping.take_steps(
-                self, steps, resolved, selection, stop_at, lambda: self._emit(Stepped(self.head))
+        with self.turn.take(f"a run of {resolved.name}" if steps is None else f"a run of {steps} steps of {resolved.name}"):
+            records = yield from running.take_steps(
+                self, steps, resolved, selection, stop_at, until, lambda: self._emit(Stepped(self.head))
             )
         return records
 
@@ -236,7 +263,9 @@ class Session(Moving, Teachable, Keepable):
         """Open a saved session, every step bit for bit."""
         from unlearnviz.engine.saving import load
 
-        return load(Path(path), **options)
+        session = load(Path(path), **options)
+        session.source = {"session": str(Path(path).expanduser().resolve())}
+        return session
 
     def export(self, path: str | Path) -> Path:
         """Write the present weights as an ordinary Hugging Face model folder (`save_pretrained`)."""

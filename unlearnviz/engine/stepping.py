@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 
-from unlearnviz.engine import measuring
 from unlearnviz.engine.history import StepRecord
 from unlearnviz.engine.methods.method import Method
 from unlearnviz.engine.methods.method import registry as methods
-from unlearnviz.engine.probes.perplexity import Perplexity
 from unlearnviz.engine.progress import Progress
 from unlearnviz.engine.selection import ParameterSelection
 from unlearnviz.engine.storage import StoredTensor
@@ -176,47 +174,6 @@ def _in_rounds(session: Session, method: Method, work: Work) -> Generator[Progre
 
 
 _END: Any = object()
-
-
-def take_steps(
-    session: Session, steps: int, method: Method, selection: ParameterSelection, stop_at: float, stepped: Callable[[], None]
-) -> Generator[Progress, None, tuple[StepRecord, ...]]:
-    """Several steps with a look at the retain texts after each; returns the StepRecords.
-
-    The run ends after the first step whose retain perplexity is above `stop_at` times that of the start, which is marked
-    "overshoot", or after the one that reached the method's stop rule, which is marked "reached".
-    """
-    if not isinstance(steps, int) or steps < 1:
-        raise BadSetting(f"A run of {steps!r} steps was asked for; a run has at least 1.")
-    if not stop_at > 1:
-        raise BadSetting(
-            f"stop_at={stop_at!r} would stop every run; it is a factor above 1 on the start's retain perplexity."
-        )
-    records: list[StepRecord] = []
-    probe = Perplexity()
-    start = yield from measuring.take_readings(session, [probe], "start")
-    before = _retain(start["perplexity"].rows)
-    for done in range(steps):
-        record = yield from take_step(session, method, selection)
-        try:
-            now = yield from measuring.take_readings(session, [probe], "now")
-            after = _retain(now["perplexity"].rows)
-            overshot = before is not None and after is not None and not after <= stop_at * before
-            if overshot:
-                record = session.history.mark(record.id, "overshoot")
-        finally:
-            stepped()  # the step is in the history, also when the look at it was stopped
-        records.append(record)
-        progress = Progress(done + 1, steps, f"step {done + 1} of {steps}")
-        session.turn.report(progress)
-        yield progress
-        if record.mark:
-            break
-    return tuple(records)
-
-
-def _retain(rows: tuple[dict[str, Any], ...]) -> float | None:
-    return next((row["perplexity"] for row in rows if row["group"] == "retain"), None)
 
 
 def json_safe(method: Method) -> dict[str, Any]:

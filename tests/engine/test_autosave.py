@@ -1,0 +1,160 @@
+"""Autosave: whatever happens to the process or its storage, the work is there again, and no step ever fails for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.clean_environment import ROOT
+from tests.engine import worlds
+from unlearnviz.engine import autosave as module
+from unlearnviz.engine.autosave import KEPT, home
+from unlearnviz.errors import NotPossible
+
+TIMES = 50
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a system without fork")
+def test_killed_at_fifty_moments_at_most_the_step_in_flight_is_lost(tmp_path):
+    command = [sys.executable, "-m", "tests.engine.killed", str(TIMES), str(tmp_path)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=True)
+    found = json.loads(ended.stdout)
+    hashes = [each for each, _ in found["states"]]
+    assert len(set(hashes)) == len(hashes)
+    assert len(found["kills"]) == TIMES
+    in_flight = resumed = 0
+    for kill in found["kills"]:
+        begun = [line.split("-") for line in kill["begun"]]
+        last = int(begun[-1][0]) if begun else 0
+        steps = [int(number) for number, kind in begun if kind in ("step", "end")]
+        safe = steps[-1] if steps else 0  # what was done before the last step began
+        where = hashes.index(kill["offered"]) if kill["offered"] else 0
+        assert safe <= where <= last + 1, kill
+        assert kill["offered"] or safe == 0
+        in_flight += bool(begun) and begun[-1][1] == "step"
+        if kill["resumed"]:
+            assert kill["resumed"] == ["True", dict(found["states"])[kill["offered"]]]
+            resumed += 1
+    assert in_flight > TIMES // 5  # most moments lie within a step
+    assert resumed > 2
+
+
+def test_an_earlier_session_is_offered_and_continued():
+    session = worlds.session()
+    assert session.continuable() is None
+    path = session.autosave()
+    assert session.autosave() == path
+    session.step()
+    session.step("npo", "block 1")
+    session.undo()
+    session.settle()
+    assert session.continuable() is None  # its own work is no earlier session
+    other = worlds.session(pick=None)
+    offer = other.continuable()
+    assert offer.path == path
+    assert offer.recipe.head == 1
+    assert abs(offer.saved - path.stat().st_mtime) < 1
+    own = other.autosave()
+    assert other.resume().sentence == "Replayed 2 steps, bit for bit as they were."
+    assert other.recipe_hash() == session.recipe_hash()
+    other.settle()
+    assert own.exists()
+    assert worlds.session().continuable().recipe.hash == session.recipe_hash()
+    assert worlds.session(tied=False).continuable() is None  # another model
+    assert worlds.session(texts=type(session.corpus)(tuple(session.corpus)[:-1])).continuable() is None  # other texts
+
+
+def test_nothing_to_continue_is_a_sentence():
+    with pytest.raises(NotPossible) as caught:
+        worlds.session().resume()
+    assert str(caught.value) == "There is no earlier session of this model and these texts to continue, in this working directory."
+
+
+def test_another_working_directory_is_another_work(tmp_path, monkeypatch):
+    session = worlds.session()
+    session.autosave()
+    session.step()
+    session.settle()
+    monkeypatch.chdir(tmp_path)
+    assert worlds.session().continuable() is None
+
+
+def test_a_damaged_autosave_is_passed_over():
+    older, newer = worlds.session(), worlds.session()
+    for session in (older, newer):
+        session.autosave()
+        session.step()
+        session.settle()
+    damaged = newer._autosave.path
+    damaged.write_text(damaged.read_text()[:200])
+    assert worlds.session().continuable().path == older._autosave.path
+
+
+def test_refused_storage_is_said_once_and_fails_no_step(tmp_path, monkeypatch):
+    (tmp_path / "a file").write_text("")
+    monkeypatch.setenv("UNLEARNVIZ_CACHE", str(tmp_path / "a file"))
+    session = worlds.session()
+    assert session.continuable() is None
+    session.autosave()
+    for _ in range(3):
+        session.step()
+    session.pick("Tom Lindqvist")
+    session.settle()
+    (refusal,) = [note for note in session.notes if "cannot be saved" in note]
+    assert refusal == (
+        f"The recipe cannot be saved to {str(home(session))!r} (Not a directory), so nothing is there to continue from if the kernel ends; "
+        "Download keeps it, or session.save_recipe(path)."
+    )
+    assert session.head == 3
+
+
+def test_slow_storage_holds_no_step_up_and_gets_the_latest(monkeypatch):
+    from threading import Event
+
+    session, go = worlds.session(), Event()
+    path = session.autosave()
+    monkeypatch.setattr(module, "PATIENCE", 0.0)
+    real = module.SessionRecipe.to_text
+    monkeypatch.setattr(module.SessionRecipe, "to_text", lambda recipe: (go.wait(10), real(recipe))[1])
+    for _ in range(4):
+        session.step()
+    assert not path.exists()
+    go.set()
+    monkeypatch.setattr(module, "PATIENCE", 10.0)
+    session.settle()
+    assert worlds.session().continuable().recipe.hash == session.recipe_hash()
+
+
+def test_old_files_go():
+    for number in range(KEPT + 3):
+        session = worlds.session(seed=number)
+        session.autosave()
+        session.step()
+        session.settle()
+    assert len(list(home(session).iterdir())) == KEPT
+
+
+def test_writing_a_recipe_is_one_move(tmp_path, monkeypatch):
+    from unlearnviz.engine import atomic
+    from unlearnviz.errors import SaveFailed
+
+    session = worlds.session()
+    session.step()
+    file = session.save_recipe(tmp_path / "run.json")
+    before = file.read_text()
+    session.step()
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(atomic.os, "fsync", full)
+    with pytest.raises(SaveFailed) as caught:
+        session.save_recipe(file)
+    assert str(caught.value) == f"{str(file)!r} could not be written: No space left on device. Choose another place."
+    assert file.read_text() == before
+    assert [each.name for each in tmp_path.iterdir() if each.suffix != ""] == ["run.json"]
