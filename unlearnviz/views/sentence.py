@@ -34,7 +34,7 @@ export default {
 
 _CSS = """
 .uv-sentence { width: 100%; }
-.uv-sentence p { margin: 2px 0; min-height: 1.4em; font-size: 14px; line-height: 1.4; color: var(--jp-ui-font-color0, #111); }
+.uv-sentence p { margin: 2px 0; min-height: 1.4em; font-size: 14px; line-height: 1.4; color: var(--jp-ui-font-color0, #111); text-wrap: pretty; }
 .uv-sentence p:empty { min-height: 0; margin: 0; }
 .uv-sentence pre { max-height: 160px; overflow: auto; font-size: 12px; white-space: pre-wrap; }
 .uv-sentence.uv-urgent { border-left: 4px solid #d55e00; padding-left: 8px; box-sizing: border-box; }
