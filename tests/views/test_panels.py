@@ -38,6 +38,7 @@ from unlearnviz.views.panels.start import Start
 from unlearnviz.views.panels.steering import Steering, _lost, _passes
 from unlearnviz.views.panels.steps import Steps
 from unlearnviz.views.panels.timeline import Timeline
+from unlearnviz.views.panels.try_claim import TryClaim
 from unlearnviz.views.panels.verdict import Verdict
 from unlearnviz.views.picture import Picture
 from unlearnviz.views.showing import VIEWS
@@ -48,7 +49,7 @@ STEP = GradientAscent()
 def test_the_panels_in_reading_order():
     order = {
         "": [Steps, Timeline],
-        "Start": [Start, Steering, PerplexityPanel, Sayings],
+        "Start": [Start, Steering, TryClaim, PerplexityPanel, Sayings],
         "Neighbours": [ForgetSet, Neighbours, Map],
         "Where": [Layers, Preview, Drift, Closer, Push],
         "Who": [Influence],
