@@ -11,7 +11,7 @@ from unlearnviz.views.branches import Point, Run, change, kept, runs
 from unlearnviz.views.figures import Drawn, Part, compose, log_axis
 from unlearnviz.views.influence_figures import snippet
 from unlearnviz.views.plain import plain
-from unlearnviz.views.styles import START, TWIN, State
+from unlearnviz.views.styles import PALE, START, TWIN, State
 
 if TYPE_CHECKING:
     from unlearnviz.engine.probes.probe import Reading
@@ -39,7 +39,9 @@ def trade_off(picture: Picture, measure: Measure) -> Drawn:
     points = [point for run in found for point in run.points if _in_sight(point)]
     if not any(point.step for point in points):  # the start alone is no run
         return None, _nothing(picture, measure, found)
-    traces = [_line(picture, run, measure, STYLES[k % len(STYLES)]) for k, run in enumerate(found) if any(map(_in_sight, run.points))]
+    pair = _pair(picture, found)
+    shown = [(run, STYLES[k % len(STYLES)]) for k, run in enumerate(found) if any(map(_in_sight, run.points))]
+    traces = [_line(picture, run, measure, style, pair) for run, style in shown]
     damages, values = [point.damage for point in points], [point.value for point in points]
     shapes: list[Part] = []
     of_twin = change(picture.twin.get("perplexity"), picture.start.get("perplexity"), kept(picture))
@@ -60,7 +62,15 @@ def trade_off(picture: Picture, measure: Measure) -> Drawn:
     room = 0.06 * (high - low)
     across = {"title": {"text": f"perplexity of {kept(picture)}, change since the start (%)"}, "range": [low - room, high + room]}
     figure = compose(380, traces, shapes=shapes, xaxis=across, yaxis=up, margin={"l": 62, "r": 12, "t": 8, "b": 44})
-    return figure, _sentence(measure, kept(picture), found, start, twin)
+    said = f" Solid: {snippet(picture.branch, 40)}; dashed: {snippet(picture.compared, 40)}; the others are pale." if pair else ""
+    return figure, _sentence(measure, kept(picture), found, start, twin) + said
+
+
+def _pair(picture: Picture, found: Sequence[Run]) -> dict[str, str]:
+    """Name -> dash of the two runs that are compared, where both are drawn: dashed against solid, and the others are pale."""
+    drawn = {run.name for run in found if any(map(_in_sight, run.points))}
+    pair = {picture.compared: "dash", picture.branch: "solid"}
+    return pair if len(pair) > 1 and drawn.issuperset(pair) else {}
 
 
 def _in_sight(point: Point) -> bool:
@@ -71,7 +81,7 @@ def _twin(picture: Picture, label: str) -> Reading | None:
     return picture.twin.get(label) or next((each[label] for each in picture.twins.values() if label in each), None)
 
 
-def _line(picture: Picture, run: Run, measure: Measure, style: tuple[str, str, str]) -> Part:
+def _line(picture: Picture, run: Run, measure: Measure, style: tuple[str, str, str], pair: dict[str, str]) -> Part:
     colour, dash, symbol = REFERENCE if run.reference else style
     points = [point for point in run.points if _in_sight(point)]
     here = run.name == picture.branch
@@ -83,7 +93,8 @@ def _line(picture: Picture, run: Run, measure: Measure, style: tuple[str, str, s
         "name": name,
         "x": [point.damage for point in points],
         "y": [point.value for point in points],
-        "line": {"color": colour, "dash": dash, "width": 3 if here else 1.8},
+        "line": {"color": colour, "dash": pair.get(run.name, dash), "width": 3 if here else 1.8},
+        "opacity": PALE if pair and run.name not in pair else 1,
         "marker": {"symbol": symbol, "size": sizes, "color": colour},
         "customdata": [point.step for point in points],
         "text": [f"step {point.step}" for point in points],

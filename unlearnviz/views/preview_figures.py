@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from unlearnviz.engine.history import StepRecord
@@ -52,6 +53,12 @@ def foreseen(picture: Picture, method: Any, where: str) -> Drawn:
         f"Step {taken.id}, {_name(preview, picture.module)}. Predicted: {_listed(preview.predicted)}; it became {_listed(became)}: "
         f"the rest is curvature, which a first-order prediction leaves out. {SIGN}"
     )
+
+
+def of_last_step(picture: Picture) -> Picture:
+    """The picture with no other previews than those of the step that led to its head."""
+    record = picture.records[picture.path.index(picture.step)]
+    return replace(picture, previews=tuple(each for each in picture.previews if _led_to(each, record)))
 
 
 def _chosen(preview: Preview, method: Any, where: str) -> bool:

@@ -9,6 +9,7 @@ import ipywidgets as widgets
 from unlearnviz.engine.probes.activation_gradient import ActivationGradient
 from unlearnviz.engine.probes.conflict import Conflict
 from unlearnviz.views.chart import Chart
+from unlearnviz.views.compared import below, beside
 from unlearnviz.views.controls import offer
 from unlearnviz.views.figures import block_name
 from unlearnviz.views.fold import Fold
@@ -53,7 +54,7 @@ class Closer(Panel):
         return [self.map]
 
     def _show_by_text(self, picture: Picture) -> None:
-        figure, sentence = layers_by_text(picture)
+        figure, sentence = below(layers_by_text, picture, "gradient-norm")
         self.map.update(figure, summary=sentence)
 
     # -- forget against keep ------------------------------------------------------------------------------------------
@@ -64,7 +65,7 @@ class Closer(Panel):
         return [self.bars]
 
     def _show_keep(self, picture: Picture) -> None:
-        figure, sentence = conflict(picture, self.state.where)
+        figure, sentence = beside(lambda each: conflict(each, self.state.where), picture, "conflict")
         self.bars.update(figure, summary=sentence)
 
     def _moved(self, _change: object) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 
 from unlearnviz.views.chart import Chart
+from unlearnviz.views.compared import over
 from unlearnviz.views.controls import button, offer
 from unlearnviz.views.distance_figures import LABEL, VIEWS, distance, groups
 from unlearnviz.views.figures import block_name
@@ -42,7 +43,7 @@ class Distance(Panel):
         """The present step, the path, and the twins."""
         names = [("the whole model" if group == "all" else block_name(group, picture.module), group) for group in groups(picture)]
         offer(self.part, names, self._chosen)
-        figure, sentence = distance(picture, self.part.value, self.drawing.value)
+        figure, sentence = over(lambda each: distance(each, self.part.value, self.drawing.value), picture, LABEL, steps=False)
         self.chart.update(figure, summary=sentence)
         self.drawing.disabled = figure is None
         missing = any(LABEL not in readings for readings in picture.twins.values())

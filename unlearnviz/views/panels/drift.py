@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from unlearnviz.engine.probes.update_size import UpdateSize
 from unlearnviz.views import figures
 from unlearnviz.views.chart import Chart
+from unlearnviz.views.compared import over
 from unlearnviz.views.panels.panel import Panel
 
 if TYPE_CHECKING:
@@ -29,5 +30,5 @@ class Drift(Panel):
 
     def show(self, picture: Picture) -> None:
         """Draw the path."""
-        figure, sentence = figures.drift(picture)
+        figure, sentence = over(figures.drift, picture, "update-size")
         self.chart.update(figure, summary=sentence)

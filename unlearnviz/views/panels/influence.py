@@ -16,6 +16,7 @@ from unlearnviz.engine.probes.token_influence import TokenInfluence
 from unlearnviz.errors import UnlearnvizError
 from unlearnviz.numbers import signed
 from unlearnviz.views.chart import Chart
+from unlearnviz.views.compared import below
 from unlearnviz.views.controls import Controls
 from unlearnviz.views.fold import folded
 from unlearnviz.views.influence_figures import BY, WAYS, influence_map, row_names, scores, token_rows
@@ -26,6 +27,7 @@ from unlearnviz.views.tokens import TokenText
 
 if TYPE_CHECKING:
     from unlearnviz.engine.probes.probe import Reading
+    from unlearnviz.views.figures import Drawn
     from unlearnviz.views.picture import Picture
 
 APART = 12  # forget texts at most that are also kept apart, text by text
@@ -138,29 +140,26 @@ class Influence(Panel):
 
     def show(self, picture: Picture) -> None:
         """The reading of this step, or, paler, the last one before it."""
-        reading = picture.latest(self.label, picked=True)
         self._show_tokens(picture)
+        self._rows = {}
+        figure, sentence = below(self._drawn, picture, self.label)
+        self.map.update(figure, summary=sentence)
+
+    def _drawn(self, picture: Picture) -> Drawn:
+        reading = picture.latest(self.label, picked=True)
         if reading is None:
-            self.map.update(
-                None,
-                summary=NOT_YET,
-            )
-            return
+            return None, NOT_YET
         found = scores(reading, picture.start.get(self.label), self.way.value, self.by.value)
         if found is None:
-            self.map.update(None, summary="The start was not measured for these texts: press Measure now.")
-            return
+            return None, "The start was not measured for these texts: press Measure now."
         passages = {p.id: p.text for p in (*self.state.session.corpus, *picture.forget)}
         unit = "cosine" if self.score.value == "cosine" else reading.unit
         names = row_names(found, passages, everything=self.everything.value)
-        self._rows = {html.unescape(name): passage for name, passage in names.items()}  # a click tells what is read
+        self._rows |= {html.unescape(name): passage for name, passage in names.items()}  # a click tells what is read
         pale = reading.step != picture.step
         figure, sentence = influence_map(found, passages, unit=unit, pale=pale, everything=self.everything.value, module=picture.module)
         when = f"Measured at step {reading.step}, you are at step {picture.step}. " if pale else ""
-        self.map.update(
-            figure,
-            summary=" ".join(each for each in (when + sentence, reading.note, "Click a row to read its text.") if each),
-        )
+        return figure, " ".join(each for each in (when + sentence, reading.note, "Click a row to read its text.") if each)
 
     def _clicked(self, click: dict[str, Any]) -> None:
         passage = self._rows.get(click["y"])

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from unlearnviz.engine.probes.gradient_norm import GradientNorm
 from unlearnviz.views.chart import Chart
+from unlearnviz.views.compared import below, beside
 from unlearnviz.views.layer_figures import layers_now, layers_over_steps
 from unlearnviz.views.on_request import OnRequest
 from unlearnviz.views.panels.panel import Panel
@@ -37,15 +38,17 @@ class Layers(Panel):
 
     def show(self, picture: Picture) -> None:
         """Draw both charts."""
-        figure, sentence = layers_now(picture, self.state.where)
-        self.bars.update(figure, summary=sentence)
-        figure, sentence = layers_over_steps(picture)
+        self._draw_bars(picture)
+        figure, sentence = below(layers_over_steps, picture, LABEL)
         self.map.update(figure, summary=sentence)
 
     def _redraw(self, _change: object) -> None:
         if self.open:
-            figure, sentence = layers_now(self.state.picture, self.state.where)
-            self.bars.update(figure, summary=sentence)
+            self._draw_bars(self.state.picture)
+
+    def _draw_bars(self, picture: Picture) -> None:
+        figure, sentence = beside(lambda each: layers_now(each, self.state.where), picture, LABEL)
+        self.bars.update(figure, summary=sentence)
 
     def _clicked(self, click: dict[str, Any]) -> None:
         given = click["customdata"]

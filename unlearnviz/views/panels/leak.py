@@ -9,12 +9,14 @@ import ipywidgets as widgets
 from unlearnviz.engine.probes.collateral import Collateral
 from unlearnviz.engine.probes.leak import Leak as LeakProbe
 from unlearnviz.views.chart import Chart
+from unlearnviz.views.compared import below
 from unlearnviz.views.controls import button
 from unlearnviz.views.leak_figures import COLLATERAL, NOT_YET, collateral, leak
 from unlearnviz.views.panels.panel import WIDE, Panel
 from unlearnviz.views.sentence import Sentence
 
 if TYPE_CHECKING:
+    from unlearnviz.views.figures import Drawn
     from unlearnviz.views.picture import Picture
 
 LEAK, BESIDE = "leak", "collateral"
@@ -46,8 +48,7 @@ class Leak(Panel):
 
     def show(self, picture: Picture) -> None:
         """The readings of this step, or, paler, the last ones before it."""
-        now = picture.latest(LEAK, picked=True)
-        figure, sentence = leak(now, picture.start.get(LEAK), picture.twin.get(LEAK), here=picture.step)
+        figure, sentence = below(_draw, picture, LEAK)
         self.chart.update(figure, summary=sentence)
         self.collateral.text = collateral(picture.latest(BESIDE, picked=True), here=picture.step)
         self.enable(idle=not self.state.lasting)
@@ -55,3 +56,7 @@ class Leak(Panel):
     def enable(self, *, idle: bool) -> None:
         """Measuring waits for work, and for a text to forget."""
         self.ask.disabled = not idle or not self.state.picture.forget
+
+
+def _draw(picture: Picture) -> Drawn:
+    return leak(picture.latest(LEAK, picked=True), picture.start.get(LEAK), picture.twin.get(LEAK), here=picture.step)

@@ -9,7 +9,9 @@ import ipywidgets as widgets
 
 from unlearnviz.engine.probes.text_map import TextMap
 from unlearnviz.views.chart import Chart
+from unlearnviz.views.compared import below
 from unlearnviz.views.controls import button
+from unlearnviz.views.losses import LABEL as LOSSES
 from unlearnviz.views.losses import Losses
 from unlearnviz.views.map_figure import Place, text_map
 from unlearnviz.views.panels.panel import WIDE, Panel
@@ -17,6 +19,7 @@ from unlearnviz.views.panels.panel import WIDE, Panel
 if TYPE_CHECKING:
     from unlearnviz.engine.corpus import Passage
     from unlearnviz.engine.probes.probe import Reading
+    from unlearnviz.views.figures import Drawn
     from unlearnviz.views.picture import Picture
 
 LABEL = "text-map"
@@ -58,11 +61,13 @@ class Map(Panel):
         if reading is None:
             self.chart.update(None, summary=NOT_YET)
         else:
-            self._show_places(picture, reading)
+            figure, sentence = below(lambda each: self._places(each, reading), picture, LOSSES)
+            self.chart.update(figure, summary=sentence)
         picked = {passage.id for passage in picture.forget}
         self._select([passage.id for passage in self._chosen if passage.id not in picked])
 
-    def _show_places(self, picture: Picture, reading: Reading) -> None:
+    def _places(self, picture: Picture, reading: Reading) -> Drawn:
+        """Where the texts lie, in the colours of a path."""
         step, loss, start = self.losses.look(picture)
         forget = {passage.id: passage for passage in picture.forget}
         people = {passage.subject for passage in picture.forget if passage.subject}
@@ -82,8 +87,7 @@ class Map(Panel):
             if ended.state == "done":  # who pressed Stop wants no more
                 self.losses.ask(place.passage for place in places)
         measured = any(math.isfinite(place.moved) for place in places)
-        figure, sentence = text_map(places, reading, step=step if measured else None, here=picture.step)
-        self.chart.update(figure, summary=sentence)
+        return text_map(places, reading, step=step if measured else None, here=picture.step)
 
     def _select(self, points: list[Any]) -> None:
         """Offer to add what was drawn around; nothing is picked yet."""

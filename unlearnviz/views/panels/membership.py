@@ -8,6 +8,7 @@ import ipywidgets as widgets
 
 from unlearnviz.engine.probes.membership_inference import MembershipInference
 from unlearnviz.views.chart import Chart
+from unlearnviz.views.compared import below, over
 from unlearnviz.views.controls import button
 from unlearnviz.views.membership_figures import NOT_YET, TITLES, Readings, calls, curves, first_threshold, histograms, span
 from unlearnviz.views.panels.panel import WIDE, Panel
@@ -46,7 +47,7 @@ class Membership(Panel):
         half = {"flex": "1 1 380px", "min_width": "0", "width": "auto"}
         self.bars, self.curve = Chart(None, summary=NOT_YET, layout=half), Chart(None, summary="", layout=half)
         self._readings = Readings(None, None, None)
-        self._here = -1
+        self._drawn: tuple[int, str, int | None] = (-1, "", None)  # where we stood, and what was compared
         self._set_for = ""  # the number that the threshold was set for
         self.by.observe(self._chosen, "value")
         self.threshold.observe(self._draw, "value")
@@ -59,10 +60,10 @@ class Membership(Panel):
 
     def show(self, picture: Picture) -> None:
         """The readings of this step, or the last ones before it; most steps measure nothing here, and then nothing is drawn."""
-        readings = Readings(picture.latest(LABEL, picked=True), picture.start.get(LABEL), picture.twin.get(LABEL))
+        readings, drawn = _readings(picture), (picture.step, picture.compared, picture.branches.get(picture.compared))
         fresh = any(one is not other for one, other in zip(readings, self._readings, strict=True))
-        if fresh or (readings.measured and picture.step != self._here):
-            self._readings, self._here = readings, picture.step
+        if fresh or (readings.measured and drawn != self._drawn):
+            self._readings, self._drawn = readings, drawn
             self._chosen()
         self.enable(idle=not self.state.lasting)
 
@@ -80,10 +81,10 @@ class Membership(Panel):
             self._draw()
 
     def _draw(self, _change: object = None) -> None:
-        readings, by, at = self._readings, self.by.value, self.threshold.value
-        figure, sentence = histograms(readings, by, at, here=self._here)
+        readings, by, at, picture = self._readings, self.by.value, self.threshold.value, self.state.picture
+        figure, sentence = below(lambda each: histograms(_readings(each), by, at, here=each.step), picture, LABEL)
         self.bars.update(figure, summary=sentence)
-        figure, sentence = curves(readings, by, at)
+        figure, sentence = over(lambda each: curves(_readings(each), by, at), picture, LABEL, steps=False)
         self.curve.update(figure, summary=sentence)
         self.threshold.disabled = not readings.measured
         self.threshold.words = calls(readings.now, by, at) if readings.now is not None and readings.measured else ""
@@ -91,3 +92,7 @@ class Membership(Panel):
     def enable(self, *, idle: bool) -> None:
         """Measuring waits for work, and for a text to forget."""
         self.ask.disabled = not idle or not self.state.picture.forget
+
+
+def _readings(picture: Picture) -> Readings:
+    return Readings(picture.latest(LABEL, picked=True), picture.start.get(LABEL), picture.twin.get(LABEL))

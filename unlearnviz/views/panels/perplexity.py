@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from unlearnviz.views.chart import Chart
+from unlearnviz.views.compared import over
 from unlearnviz.views.panels.panel import Panel
 from unlearnviz.views.perplexity_figure import perplexity
 
@@ -22,11 +23,11 @@ class PerplexityPanel(Panel):
 
     def build(self) -> list[widgets.Widget]:
         """One chart."""
-        figure, sentence = perplexity(self.state.picture)
+        figure, sentence = over(perplexity, self.state.picture, "perplexity")
         self.chart = Chart(figure, summary=sentence)
         return [self.chart]
 
     def show(self, picture: Picture) -> None:
         """Draw the path."""
-        figure, sentence = perplexity(picture)
+        figure, sentence = over(perplexity, picture, "perplexity")
         self.chart.update(figure, summary=sentence)

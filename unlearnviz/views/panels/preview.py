@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import ipywidgets as widgets
 
 from unlearnviz.views.chart import Chart
+from unlearnviz.views.compared import below
 from unlearnviz.views.controls import button
 from unlearnviz.views.panels.panel import Panel
-from unlearnviz.views.preview_figures import NOT_YET, foreseen
+from unlearnviz.views.preview_figures import NOT_YET, foreseen, of_last_step
 
 if TYPE_CHECKING:
     from unlearnviz.views.picture import Picture
@@ -36,7 +37,9 @@ class Preview(Panel):
 
     def show(self, picture: Picture) -> None:
         """The preview of this step, of the next one, or an older one, paler."""
-        figure, sentence = foreseen(picture, self.state.method, self.state.where)
+        figure, sentence = below(
+            lambda each: foreseen(each if each is picture else of_last_step(each), self.state.method, self.state.where), picture
+        )
         self.chart.update(figure, summary=sentence)
         self.enable(idle=not self.state.lasting)
 

@@ -8,6 +8,7 @@ import ipywidgets as widgets
 
 from unlearnviz.engine.probes.push import Push as PushProbe
 from unlearnviz.views.chart import Chart
+from unlearnviz.views.compared import below
 from unlearnviz.views.controls import offer
 from unlearnviz.views.influence_figures import snippet
 from unlearnviz.views.panels.panel import WIDE, Panel
@@ -43,11 +44,10 @@ class Push(Panel):
 
     def show(self, picture: Picture) -> None:
         """Draw both charts."""
-        reading = picture.now("push")
-        figure, sentence = moved(reading)
+        figure, sentence = below(lambda each: moved(each.now("push")), picture, "push")
         self.rows.update(figure, summary=sentence)
-        offer(self.prompt, [(snippet(each, 90), each) for each in prompts(reading)], self._chosen)
-        figure, sentence = next_words(reading, self.prompt.value or "")
+        offer(self.prompt, [(snippet(each, 90), each) for each in prompts(picture.now("push"))], self._chosen)
+        figure, sentence = below(lambda each: next_words(each.now("push"), self.prompt.value or ""), picture, "push")
         self.words.update(figure, summary=sentence)
 
     def _chosen(self, _change: object) -> None:
