@@ -230,7 +230,7 @@ def test_another_person_has_no_twin_and_the_page_says_so(page, tmp_path):
     page.after(page.button("Pick this person").click)
     expect(panel.locator(".uv-sentence").first).to_contain_text(f"about {other}.")
     expect(page.sentence).not_to_contain_text("twin")
-    expect(page.panel("Perplexity").locator(".uv-chart-summary")).to_contain_text("No twin was trained without these texts")
+    expect(page.panel("Perplexity").locator(".uv-chart-summary")).to_contain_text("never seen")
     expect(page.panel("Drift").locator(".uv-chart-summary")).to_contain_text("there is no twin")
     expect(page.panel("What it says now").get_by_text("(no twin for these texts)").first).to_be_visible()
     page.shot(tmp_path / "other.png")

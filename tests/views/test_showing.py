@@ -54,3 +54,12 @@ def test_a_page_that_was_built_is_told_the_state_of_every_widget(living, monkeyp
     dashboard.frame._handle_custom_msg({"kind": "here"}, [])
     assert {id(each) for each in told} == {id(each) for each in living()}
     dashboard.close()
+
+
+def test_the_page_knows_the_hash_of_what_was_done():
+    dashboard = Dashboard(worlds.session())
+    before = dashboard.frame.recipe
+    assert before == dashboard.state.session.recipe_hash()[:12]
+    dashboard.state.step(STEP)
+    assert dashboard.frame.recipe == dashboard.state.session.recipe_hash()[:12] != before
+    dashboard.close()

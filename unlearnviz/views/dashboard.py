@@ -91,6 +91,7 @@ class Dashboard(Worded, widgets.VBox):
 
     def _on_picture(self, change: dict[str, Any]) -> None:
         self.sentence.text = change["new"].sentence
+        self.frame.recipe = change["new"].recipe
 
     def _answered(self, _change: object) -> None:
         """What a person asked for is done, or was refused: the page may take the next click."""
