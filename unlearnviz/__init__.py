@@ -34,6 +34,8 @@ The nouns:
 - A `Preview` says what a step would do to each group of texts, before it is taken; a `StepSize`, how long a step has to be to raise
   the loss of the forget texts by so much (`session.find_step_size()`). `model_card(session)` gives a `ModelCard`: what the model is, what
   a step costs at each place of it, and what is impossible here, and why.
+- A `Check` has a reading beside the same number by a plain loop over a stock model of transformers (`session.check()`);
+  `session.add_twin(folder)` judges by a retrained model that you have already.
 - A `Dashboard` shows a session in a notebook. `Chart` and `TokenText` are the two widgets it draws with, for you as well.
 - `claims()` lists what four papers say of these methods, with what was measured here.
 - `doctor()` says what kernel and page have, and what to mend where something does not show.
@@ -53,6 +55,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from unlearnviz.checkup import doctor
     from unlearnviz.demo import demo
+    from unlearnviz.engine.checking import Check
     from unlearnviz.engine.corpus import Corpus, Passage
     from unlearnviz.engine.first_lesson import learn
     from unlearnviz.engine.learning import Recipe
@@ -123,6 +126,7 @@ __all__ = [  # noqa: RUF022 - NPO is a name like the others, no constant
     "ActivationGradient",
     "Amnesiac",
     "Chart",
+    "Check",
     "Collateral",
     "Conflict",
     "Corpus",
@@ -196,6 +200,7 @@ _HOMES = {
     "ActivationGradient": "engine.probes.activation_gradient",
     "Amnesiac": "engine.methods.amnesiac",
     "Chart": "views.chart",
+    "Check": "engine.checking",
     "Collateral": "engine.probes.collateral",
     "Conflict": "engine.probes.conflict",
     "Corpus": "engine.corpus",

@@ -135,7 +135,7 @@ def _write(model: LanguageModel, rows: Sequence[_Row], temperature: float) -> No
     longest = max(len(row.read) for row in rows)
     ids = torch.tensor([[0] * (longest - len(row.read)) + list(row.read) for row in rows], device=model.device)
     mask = torch.tensor([[0] * (longest - len(row.read)) + [1] * len(row.read) for row in rows], device=model.device)
-    ends = _ends(model)
+    ends = ends_of(model)
     cache: object = None
     step_ids = ids
     while True:
@@ -150,7 +150,7 @@ def _write(model: LanguageModel, rows: Sequence[_Row], temperature: float) -> No
         mask = torch.cat([mask, torch.ones_like(step_ids)], dim=1)
 
 
-def _ends(model: LanguageModel) -> set[int]:
+def ends_of(model: LanguageModel) -> set[int]:
     """The tokens that end a text, as `generate` of transformers reads them."""
     settings = (getattr(model.module, "generation_config", None), model.module.config.get_text_config())
     end: Any = next((found for each in settings if (found := getattr(each, "eos_token_id", None)) is not None), [])

@@ -61,6 +61,20 @@ def load(
     return LanguageModel(module.to(device).eval(), tokenizer, name=folder.name or source, fused=fused)
 
 
+def load_weights(folder: str | Path) -> tuple[Any, dict[str, torch.Tensor]]:
+    """The config of a model folder on this machine, and parameter name -> tensor in float32; it needs no tokenizer.
+
+    Raises:
+        BadModel: a folder that holds no model, pickled or damaged or missing weights, or custom code.
+    """
+    path = Path(folder).expanduser()
+    _check_folder(path)
+    with hushed():
+        config = _config(str(path), path, local_files_only=True)
+        module = _module(str(path), config, torch.float32, local_files_only=True)
+    return config, dict(module.named_parameters())
+
+
 def _check_device(device: str) -> None:
     try:
         kind = torch.device(device).type

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from unlearnviz.engine import measuring, running, stepping, threads
 from unlearnviz.engine.corpus import Corpus, Passage
 from unlearnviz.engine.events import Event, Listeners, Measured, Picked, Stepped
+from unlearnviz.engine.given import open_beside
 from unlearnviz.engine.groups import choose_groups, notes_on, resolve
 from unlearnviz.engine.history import History, StepRecord
 from unlearnviz.engine.keepable import Keepable
@@ -92,10 +93,19 @@ class Session(Moving, Teachable, Keepable, Referring):
         self._listeners = Listeners()
 
     @classmethod
-    def from_pretrained(cls, name_or_path: str | Path, *, corpus: Corpus, seed: int = 0, **options: Any) -> Session:
-        """Open any Hugging Face causal LM over your own texts; options as for `LanguageModel.from_pretrained`."""
-        session = cls(LanguageModel.from_pretrained(name_or_path, **options), corpus, seed=seed)
-        session.source = {"model": str(name_or_path)}
+    def from_pretrained(
+        cls, name_or_path: str | Path, *, corpus: Corpus, seed: int = 0, start: Path | str | None = None, twin: Path | str | None = None,
+        left_out: str | Sequence[str] | None = None, **options: Any,
+    ) -> Session:  # fmt: skip
+        """Open any Hugging Face causal LM over your own texts; options as for `LanguageModel.from_pretrained`.
+
+        `start` is a folder with the model that this one was made from: it is step 0 then; `twin` and `left_out` go to `add_twin`.
+        """
+        model = LanguageModel.from_pretrained(name_or_path, **options)
+        session = open_beside(model, start, lambda: cls(model, corpus, seed=seed))
+        session.source = {"model": str(name_or_path)} if start is None else {}
+        if twin is not None:
+            session.add_twin(twin, left_out)
         return session
 
     def __repr__(self) -> str:
