@@ -16,6 +16,7 @@ from unlearnviz.engine.methods.gradient_ascent import GradientAscent
 from unlearnviz.engine.probes.probe import Reading
 from unlearnviz.errors import BadForgetSet, BadSetting, UnknownName
 from unlearnviz.views.panels import all_panels
+from unlearnviz.views.panels.about import About
 from unlearnviz.views.panels.claims import Claims
 from unlearnviz.views.panels.closer import Closer
 from unlearnviz.views.panels.distance import Distance
@@ -49,7 +50,7 @@ STEP = GradientAscent()
 def test_the_panels_in_reading_order():
     order = {
         "": [Steps, Timeline],
-        "Start": [Start, Steering, TryClaim, PerplexityPanel, Sayings],
+        "Start": [Start, Steering, TryClaim, About, PerplexityPanel, Sayings],
         "Neighbours": [ForgetSet, Neighbours, Map],
         "Where": [Layers, Preview, Drift, Closer, Push],
         "Who": [Influence],
