@@ -13,7 +13,7 @@ import unlearnviz
 
 ROOT = Path(__file__).parents[1]
 NAMES = [
-    *("ActivationGradient", "Amnesiac", "Chart", "Collateral", "Conflict", "Corpus", "Dashboard", "ExactRecall"),
+    *("ActivationGradient", "Amnesiac", "Chart", "Check", "Collateral", "Conflict", "Corpus", "Dashboard", "ExactRecall"),
     *("Exposure", "ExtractionLikelihood", "FineTune", "FirstEpochAscent", "FuzzyUnlearning", "Generation"),
     *("GradientAscent", "GradientDifference", "GradientMethod", "GradientNorm", "Influence"),
     *("IterativeUnlearning", "LabelFlipping", "LanguageModel", "Leak", "Ledger", "LikelihoodRatio", "MembershipInference"),
