@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from unlearnviz.engine.search import Matches
     from unlearnviz.views.picture import Picture
 
+FIRST = 60  # of 100: from which similarity a text is listed at first
 MEASURED = 200  # texts of the list that are measured when asked, at most
 ALIKE = "model similarity"
 DROP = {"style": {"description_width": "60px"}, "layout": {"width": "97%"}}
@@ -42,7 +43,7 @@ class Neighbours(Panel):
     def build(self) -> list[widgets.Widget]:
         """Threshold, histogram, how to sort, the list, what to do with it, and how to compare."""
         self.comparing, self.losses = Comparing(self.state), Losses(self.state, self.view)
-        self.threshold = Slider(label="Similar at least", minimum=0, maximum=100, step=1, value=60)
+        self.threshold = Slider(label="Similar at least", minimum=0, maximum=100, step=1, value=FIRST)
         self.histogram = Chart(None, summary=WAITING)
         self.sort = widgets.Dropdown(description="Sort by", options=SORTS, **DROP)
         self.list = PassageList(
