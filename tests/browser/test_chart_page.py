@@ -2,42 +2,9 @@
 
 import pytest
 
-from unlearnviz.views.chart import Chart
+from tests.browser.chart_stage import DRAWN, set_up
 
 pytestmark = pytest.mark.browser
-
-SETTING = """
-async (esm) => {
-  const url = URL.createObjectURL(new Blob([esm], { type: "text/javascript" }));
-  window.asked = [];                                     // the kernels that were asked for plotly.js, in order
-  window.models = [];
-  window.library = `window.runs = (window.runs ?? 0) + 1;
-    if (typeof define === "function") define([], () => ({}));
-    window.Plotly = { purges: 0, drawn: [],
-      async react(plot, data, layout) { plot._fullLayout = {}; plot.on = () => {}; this.drawn.push(layout.width); },
-      purge(plot) { delete plot._fullLayout; window.purged = (window.purged ?? 0) + 1; } };
-    window.theirs = window.Plotly;`;
-  window.add = async (kernel, { hidden = false } = {}) => {
-    const { default: widget } = await import(url);
-    const state = { plotly_version: "1", kernel, spec: { data: [{ y: [1, 2] }], layout: { height: 100 } }, template: {},
-      summary: "One sentence.", notice: "", clickable: false, revision: 1, drawn: 0 };
-    const heard = [];
-    const model = {
-      get: (name) => state[name], set: (name, value) => { state[name] = value; }, save_changes() {},
-      on: (name, callback) => heard.push([name, callback]), send: () => asked.push(kernel),
-    };
-    const fire = (name, ...args) => heard.filter(([each]) => each === name).forEach(([, callback]) => callback(...args));
-    const el = document.createElement("div");
-    el.hidden = hidden;
-    document.body.append(el);
-    const ends = [widget.initialize({ model }), widget.render({ model, el })];
-    const answer = () => fire("msg:custom", { kind: "plotly" }, [new TextEncoder().encode(library)]);
-    const update = () => { state.revision += 1; fire("change:revision"); };
-    models.push({ el, state, answer, update, close: () => ends.forEach((end) => end()) });
-  };
-}
-"""
-DRAWN = "count => document.querySelectorAll('[data-drawn]').length === count"
 
 
 @pytest.fixture
@@ -45,8 +12,7 @@ def stage(visit):
     """A blank page with a clock of ours and `add(kernel)`, which puts a chart of that kernel on it."""
     there = visit()
     there.page.clock.install()
-    there.page.evaluate(SETTING, Chart._esm if isinstance(Chart._esm, str) else str(Chart._esm))
-    return there
+    return set_up(there)
 
 
 def add(stage, *kernels):

@@ -2,6 +2,7 @@
 // and only where it can be seen: a hidden chart waits until it gets a width.
 
 const CONFIG = { displayModeBar: false, displaylogo: false, responsive: false, typesetMath: false };
+const SHARED = { make, unpack, list, readable, points, titled }; // what the code behind plotly.js needs of ours (chart_plotly.js)
 
 function build(el) {
   const root = make("div", "uv-chart");
@@ -11,40 +12,16 @@ function build(el) {
   const foot = make("div", "uv-chart-foot");
   const numbers = make("details", "uv-chart-numbers");
   const scroll = make("div", "uv-chart-scroll");
-  const save = make("button", "uv-chart-save", "Save the picture");
   plot.setAttribute("role", "img");
   note.hidden = true;
-  save.type = "button";
-  save.hidden = true;
   scroll.tabIndex = 0;
   scroll.setAttribute("role", "region");
   scroll.setAttribute("aria-label", "The numbers of the chart");
   numbers.append(make("summary", "", "Show the numbers"), scroll);
-  foot.append(numbers, save);
+  foot.append(numbers);
   root.append(plot, summary, note, foot);
   el.append(root);
-  return { root, plot, summary, note, numbers, scroll, save };
-}
-
-// The page's colours and font, laid under the figure: whatever the figure itself sets, wins.
-function themed(template, root) {
-  const { color, fontFamily } = getComputedStyle(root);
-  const [red, green, blue] = color.match(/[\d.]+/g) ?? [34, 34, 34];
-  const faint = (alpha) => `rgba(${red}, ${green}, ${blue}, ${alpha})`;
-  const clear = "rgba(0, 0, 0, 0)";
-  const axis = { gridcolor: faint(0.12), zerolinecolor: faint(0.25), linecolor: faint(0.4), tickcolor: faint(0.4) };
-  const below = template.layout ?? {};
-  const layout = {
-    ...below,
-    paper_bgcolor: clear,
-    plot_bgcolor: clear,
-    font: { size: 12, ...below.font, color: faint(1), family: fontFamily },
-    xaxis: { ...below.xaxis, ...axis },
-    yaxis: { ...below.yaxis, ...axis },
-    title: { ...below.title, font: { size: 15, ...below.title?.font } },
-    margin: { l: 56, r: 16, t: 44, b: 44, ...below.margin },
-  };
-  return { ...template, layout };
+  return { root, plot, summary, note, foot, numbers, scroll };
 }
 
 function clicked(points) {
@@ -70,8 +47,10 @@ function render({ model, el }) {
   const over = new AbortController();
   const { signal } = over;
   const view = build(el);
-  const { root, plot, numbers, scroll, save } = view;
-  let [plotly, stale, busy, width] = [null, true, false, 0];
+  const { root, plot, foot, numbers, scroll } = view;
+  const pages = []; // of the tables
+  let [plotly, ours, menu, stale, busy, width] = [null, null, null, true, false, 0];
+  let [space, theme, room] = [0, null, null]; // the width there is; the look of the page, until it changes; the dashboard that is watched
 
   function tell(text) {
     view.note.textContent = text;
@@ -87,14 +66,17 @@ function render({ model, el }) {
   function table() {
     if (!numbers.open) return;
     const choose = (click) => model.send({ kind: "click", ...JSON.parse(JSON.stringify(click)) });
-    fillTables(scroll, model.get("spec"), model.get("clickable") ? choose : null);
+    fillTables(scroll, model.get("spec"), model.get("clickable") ? choose : null, pages);
   }
+
+  // Not by the width of the node: the page would be laid out to know it, once for every chart.
+  const seen = () => space > 0 && (plot.checkVisibility?.() ?? plot.clientWidth > 0);
 
   async function draw() {
     if (busy || !plotly) return;
     busy = true;
     try {
-      while (stale && !signal.aborted && plot.clientWidth > 0) {
+      while (stale && !signal.aborted && seen()) {
         stale = false;
         await drawOnce();
       }
@@ -105,15 +87,30 @@ function render({ model, el }) {
     }
   }
 
+  // The template in the page's look, made once for both of them.
+  function below() {
+    const template = model.get("template");
+    if (!theme) theme = { look: ours.look(root) };
+    if (theme.of !== template) Object.assign(theme, { of: template, template: ours.themed(unpack(template), theme.look) });
+    return theme;
+  }
+
+  function watch() {
+    if (room) return;
+    room = root.closest(".uv-dashboard");
+    if (room) themes.observe(room, { attributes: true, attributeFilter: ["class"] });
+  }
+
   async function drawOnce() {
     const revision = model.get("revision");
     const started = performance.now();
-    const { data, layout } = unpack(model.get("spec"));
-    width = plot.clientWidth;
-    save.hidden = !data;
-    if (data) {
+    const spec = model.get("spec");
+    width = space;
+    watch();
+    if (spec.data) {
       const known = plot._fullLayout !== undefined;
-      layout.template = themed(unpack(model.get("template")), root);
+      const { look, template } = below();
+      const { data, layout } = ours.dress(unpack(spec), template, look);
       Object.assign(layout, { width, autosize: false, uirevision: layout.uirevision ?? "kept" });
       plot.style.minHeight = `${layout.height}px`;
       await plotly.react(plot, data, layout, CONFIG);
@@ -123,6 +120,7 @@ function render({ model, el }) {
       plot.style.minHeight = "";
     }
     if (signal.aborted) return;
+    menu.hidden = !spec.data;
     const took = performance.now() - started;
     root.dataset.took = took.toFixed(1);
     root.dataset.drawn = revision;
@@ -147,18 +145,18 @@ function render({ model, el }) {
     draw();
   }
 
-  const sized = new ResizeObserver(() => {
-    if (plot.clientWidth > 0 && plot.clientWidth !== width) stale = true;
+  const sized = new ResizeObserver(([{ contentRect }]) => {
+    space = Math.floor(contentRect.width);
+    if (space > 0 && space !== width) stale = true;
     draw();
   });
-  const themes = new MutationObserver(refresh);
-  themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-name", "data-jp-theme-light"] });
-  save.addEventListener("click", () => { // on the page's colour: transparent, light letters would be lost elsewhere
-    const colour = getComputedStyle(root).getPropertyValue("--jp-layout-color0").trim() || "white";
-    const layout = { ...plot.layout, paper_bgcolor: plot.layout.paper_bgcolor ?? colour };
-    const size = { format: "png", scale: 2, filename: "chart", width, height: plot.clientHeight };
-    plotly?.downloadImage({ data: plot.data, layout, config: CONFIG }, size);
+  const themes = new MutationObserver(() => {
+    theme = null;
+    refresh();
   });
+  themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-name", "data-jp-theme-light"] });
+  const shown = () => ({ ...Object.fromEntries(["spec", "template", "summary"].map((name) => [name, model.get(name)])), root, config: CONFIG, width });
+  scroll.addEventListener("keydown", walk);
   numbers.addEventListener("toggle", table);
   model.on("change:summary", words);
   model.on("change:notice", words);
@@ -170,9 +168,13 @@ function render({ model, el }) {
   words();
 
   const late = setTimeout(() => tell("Waiting for the kernel to draw this chart. The numbers below say the same."), 3000);
-  sharedPlotly(model.get("plotly_version")).ready.then(
+  sharedPlotly(model.get("library")).ready.then(
     (loaded) => {
       plotly = loaded;
+      ours = loaded.unlearnviz(SHARED);
+      menu = ours.saveMenu(plotly, shown);
+      menu.hidden = true;
+      foot.append(menu);
       tell(model.get("notice"));
       sized.observe(plot); // reports the present size at once, and so draws
     },

@@ -4,14 +4,19 @@ What travels, and when:
 
 - the figure, as the synced trait `spec` (so a reloaded page and Voila draw the present state), its arrays as binary;
 - the figure's template, as a trait of its own, because it is the same for every figure and then not sent again;
-- plotly.js itself, once per page: the first chart asks with the message `{"kind": "plotly"}` (chart_plotly.js);
+- plotly.js itself, once per page, and behind it what dresses and saves the figures of all charts (chart_style.js, chart_save.js): the
+  first chart asks with the message `{"kind": "plotly"}` (chart_plotly.js);
 - a click, as `{"kind": "click", ...}` with plain values; what was drawn around, as `{"kind": "select", "points": [...]}`; and `drawn`,
   the revision that the page shows.
+
+The `meta` of a trace says what its numbers mean where the figure draws others: `{"x": labels, "y": labels, "base": 10}`, the last where z is
+drawn as a logarithm to this base. The table under the chart and the CSV then hold the meaning.
 """
 
 from __future__ import annotations
 
 import base64
+import json
 import math
 import uuid
 import zlib
@@ -27,6 +32,7 @@ import numpy as np
 import plotly.graph_objects as go
 import traitlets
 
+from unlearnviz import __version__
 from unlearnviz.views.plain import plain
 
 __all__ = ["Chart", "plain"]
@@ -46,7 +52,7 @@ class Chart(anywidget.AnyWidget):
         summary: the picture in one sentence: read aloud by a screen reader, and visible under the chart.
     """
 
-    _esm = "\n".join((HERE / name).read_text("utf-8") for name in ("chart_plotly.js", "chart_table.js", "chart.js"))
+    _esm = "\n".join((HERE / name).read_text("utf-8") for name in ("number.js", "chart_plotly.js", "chart_table.js", "chart.js"))
     _css = HERE / "chart.css"
 
     spec = traitlets.Dict().tag(sync=True)  # {"data": [trace, ...], "layout": {...}}, arrays as {dtype, bdata, shape}
@@ -58,7 +64,7 @@ class Chart(anywidget.AnyWidget):
     # set by the page, which need not be told what it said itself
     drawn = traitlets.Int(0).tag(sync=True, echo_update=False)  # the revision that a page last drew; equal to `revision` when up to date
     draw_milliseconds = traitlets.Float(0.0).tag(sync=True, echo_update=False)  # how long that took in the page
-    plotly_version = traitlets.Unicode(version("plotly")).tag(sync=True)
+    library = traitlets.Unicode(f"plotly {version('plotly')}, unlearnviz {__version__}").tag(sync=True)
     kernel = traitlets.Unicode(KERNEL).tag(sync=True)
 
     def __init__(self, figure: go.Figure | None = None, *, summary: str, **traits: Any) -> None:
@@ -142,12 +148,19 @@ class Chart(anywidget.AnyWidget):
 
 
 def plotly_js(*, gzip: bool) -> bytes:
-    """The plotly.js of the installed plotly package, as UTF-8, gzipped where the page can inflate it (4.8 -> 1.5 MB)."""
-    code = files("plotly").joinpath("package_data", "plotly.min.js").read_bytes()
+    """The plotly.js of the installed plotly package, and ours behind it, as UTF-8, gzipped where the page can inflate it (4.8 -> 1.5 MB)."""
+    code = files("plotly").joinpath("package_data", "plotly.min.js").read_bytes() + companion().encode()
     if not gzip:
         return code
     packer = zlib.compressobj(level=4, wbits=31)  # 31: with a gzip header, which is what the page's inflater reads
     return packer.compress(code) + packer.flush()
+
+
+def companion() -> str:
+    """What charts need once they are drawn: a function on plotly.js that gets what every chart has (chart_table.js)."""
+    ours = "\n".join((HERE / name).read_text("utf-8") for name in ("chart_style.js", "chart_save.js"))
+    needs, gives = "make, unpack, list, readable, points, titled", "look, themed, dress, saveMenu"
+    return f"\nPlotly.unlearnviz = ({{ {needs} }}) => {{\nconst VERSION = {json.dumps(__version__)};\n{ours}\nreturn {{ {gives} }};\n}};\n"
 
 
 def wire(figure: go.Figure | None) -> tuple[dict[str, Any], dict[str, Any]]:

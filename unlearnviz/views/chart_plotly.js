@@ -1,5 +1,5 @@
 // plotly.js, once per page, whatever the number of charts. Every widget runs its own copy of this file, so what they
-// share stands on globalThis, keyed by plotly's version: {ready, take, asked}.
+// share stands on globalThis, keyed by its version and ours: {ready, take, asked}.
 //
 // The first chart asks its kernel. The others wait for the same promise. They ask in their turn where the asker left
 // the page, where the asked kernel (another one than theirs) stays silent, and, seldom, where their own does: a kernel
@@ -19,7 +19,7 @@ function sharedPlotly(version) {
 }
 
 function seekPlotly(model, signal) {
-  const shelf = sharedPlotly(model.get("plotly_version"));
+  const shelf = sharedPlotly(model.get("library"));
   if (shelf.loaded) return;
   const kernel = model.get("kernel");
   let timer = 0;

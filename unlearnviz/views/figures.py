@@ -115,6 +115,7 @@ def line_over_steps(picture: Picture, name: str, points: Sequence[tuple[int, flo
         "legendgroup": name,
         "showlegend": first,
         "customdata": [picture.path[position] for position, _ in points],
+        "meta": {"x": [picture.path[position] for position, _ in points]},  # the table names steps, not positions
         "hovertemplate": f"{name}: %{{y:{HOVER}}}<br>step %{{customdata}}<extra></extra>",
     }
 

@@ -165,6 +165,7 @@ def heat_map(
             [[group, number(value), key, name] for value, key, name in zip(line, keys, names, strict=True)]
             for group, line in zip(groups, table, strict=True)
         ],
+        "meta": {"x": list(names), "base": 10},  # the table says norms, not their logarithms
         "hoverongaps": False,
         "colorscale": "Cividis",
         "colorbar": {
