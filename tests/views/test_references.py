@@ -9,7 +9,9 @@ import pytest
 from tests.engine import worlds
 from unlearnviz.engine.fresh import Size, fresh_model
 from unlearnviz.engine.learning import Recipe
+from unlearnviz.engine.methods.gradient_ascent import GradientAscent
 from unlearnviz.engine.session import Session
+from unlearnviz.views.panels.perplexity import PerplexityPanel
 from unlearnviz.views.perplexity_figure import perplexity
 from unlearnviz.views.state import SessionState
 
@@ -81,3 +83,49 @@ def test_the_pools_that_the_groups_were_chosen_from_are_those_of_the_corpus(sess
     assert {group: len(members) for group, members in state.picture.groups.items()} == {
         "forget": 1, "neighbours": 20, "retain": 3, "never seen": 8
     }  # fmt: skip
+
+
+# -- the panel --------------------------------------------------------------------------------------------------------
+
+
+def pressed(each):
+    assert each.layout.display is None
+    assert not each.disabled
+    each.click()
+
+
+def test_the_twin_is_trained_where_the_page_says_that_there_is_none(session):
+    state = SessionState(session)
+    panel = PerplexityPanel(state)
+    state.open()
+    assert panel.twin.layout.display == "none"
+    state.pick(["Tom Lindqvist"])
+    assert panel.chart.summary.endswith("or train the twin of these texts (about 1 s).")
+    pressed(panel.twin)
+    assert panel.twin.layout.display == "none"
+    assert "Aim for the twin, which never saw the forget texts" in panel.chart.summary
+    state.pick(["Words that nobody has taught it before."])
+    assert panel.twin.layout.display == "none"
+    panel.close()
+
+
+def test_check_this_number_shows_both_and_goes_with_the_number(shown):
+    panel, state = shown(PerplexityPanel)
+    assert panel.checked.text == ""
+    pressed(panel.check)
+    value = state.picture.now("perplexity").value
+    assert panel.checked.text.startswith("Perplexity at step 0, recomputed by a plain GPT2LMHeadModel, one text and one token at a time: forget ")
+    assert f"forget {value:.7g} here, " in panel.checked.text
+    state.step(GradientAscent())
+    assert panel.checked.text == ""
+    state.undo()
+    assert panel.checked.text != ""  # the same number, checked already
+    state.pick(["Tom Lindqvist"])
+    assert panel.checked.text == ""
+
+
+def test_without_a_pick_there_is_nothing_to_check(shown):
+    panel, state = shown(PerplexityPanel, pick=None)
+    assert panel.check.disabled
+    state.check("perplexity")
+    assert (state.error, panel.checked.text) == (None, "")

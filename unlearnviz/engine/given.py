@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 
@@ -25,12 +25,11 @@ if TYPE_CHECKING:
     from unlearnviz.engine.session import Session
     from unlearnviz.engine.work import Work
 
+LeftOut: TypeAlias = "str | Passage | Iterable[str | Passage] | None"
 OPENED = "opened"  # the method of a step that somebody else took
 
 
-def add_given_twin(
-    session: Session, folder: str | Path, left_out: str | Passage | Iterable[str | Passage] | None, seed: int | None
-) -> Twin:
+def add_given_twin(session: Session, folder: str | Path, left_out: LeftOut, seed: int | None) -> Twin:
     """The twin in a folder, checked against the session's model and kept; see `Session.add_twin`."""
     names = texts_left_out(session, left_out)
     tensors = weights_like(session.model, folder, "twin")
@@ -49,7 +48,7 @@ def add_given_twin(
     return twin
 
 
-def texts_left_out(session: Session, left_out: str | Passage | Iterable[str | Passage] | None) -> frozenset[str]:
+def texts_left_out(session: Session, left_out: LeftOut) -> frozenset[str]:
     """Ids of taught texts, from people, ids and passages; those of the present forget set where nothing is said."""
     if left_out is None:
         names = session.taught_forget
@@ -88,17 +87,29 @@ def weights_like(model: LanguageModel, folder: str | Path, role: str) -> dict[st
     return {name: tensor.detach().to(model.device, model.dtype) for name, tensor in tensors.items()}
 
 
-def open_beside(model: LanguageModel, start: str | Path | None, make: Callable[[], Session]) -> Session:
-    """The session that `make` opens over `model`; where a `start` folder is given that is its step 0, and the model's own weights are step 1."""
+def open_beside(
+    model: LanguageModel, make: Callable[[], Session], start: str | Path | None, twin: str | Path | None, left_out: LeftOut
+) -> Session:
+    """The session that `make` opens over `model`, with the references that are given.
+
+    Args:
+        model: what the session is to stand on.
+        make: opens a session whose step 0 has the present weights of `model`.
+        start: a folder whose weights are step 0; those of `model` are step 1 then.
+        twin, left_out: as for `Session.add_twin`.
+    """
     if start is None:
-        return make()
-    before = weights_like(model, start, "start")
-    opened = {name: parameter.detach().clone() for name, parameter in model.parameters.items()}
-    _put(before, model.parameters)
-    session = make()
-    record = drain(take_step(session, _Opened(opened), ParameterSelection.parse("all", model.layout)))
-    narration = f"{OPENED}: the weights of {model.name}, as they were opened; step 0 is the start that was given."
-    session.history.records[record.id] = replace(record, narration=narration)
+        session = make()
+    else:
+        before = weights_like(model, start, "start")
+        opened = {name: parameter.detach().clone() for name, parameter in model.parameters.items()}
+        _put(before, model.parameters)
+        session = make()
+        record = drain(take_step(session, _Opened(opened), ParameterSelection.parse("all", model.layout)))
+        narration = f"{OPENED}: the weights of {model.name}, as they were opened; step 0 is the start that was given."
+        session.history.records[record.id] = replace(record, narration=narration)
+    if twin is not None:
+        session.add_twin(twin, left_out)
     return session
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
 from unlearnviz.engine.checking import Check, check_reading
 from unlearnviz.engine.events import Event, TwinReady
-from unlearnviz.engine.given import add_given_twin
+from unlearnviz.engine.given import LeftOut, add_given_twin
 from unlearnviz.engine.progress import Progress, drain
 
 if TYPE_CHECKING:
-    from unlearnviz.engine.corpus import Passage
     from unlearnviz.engine.probes.probe import Probe
     from unlearnviz.engine.session import Session
     from unlearnviz.engine.turn import Turn
@@ -23,6 +23,7 @@ class Referring:
     """What a `Session` can say for its numbers."""
 
     turn: Turn
+    checks: Mapping[str, Check] = MappingProxyType({})  # label -> the last check of that reading; replaced as a whole
 
     def _emit(self, event: Event) -> None:
         raise NotImplementedError
@@ -45,9 +46,10 @@ class Referring:
         """`check` as an iterator; returns the Check."""
         with self.turn.take("a check of a number"):
             found = yield from check_reading(cast("Session", self), probe)
+        self.checks = {**self.checks, found.reading.label: found}
         return found
 
-    def add_twin(self, folder: str | Path, left_out: str | Passage | Iterable[str | Passage] | None = None, *, seed: int | None = None) -> Twin:
+    def add_twin(self, folder: str | Path, left_out: LeftOut = None, *, seed: int | None = None) -> Twin:
         """Use a model that somebody retrained as a twin: a folder of safetensors on this machine, never a name on a hub.
 
         Args:

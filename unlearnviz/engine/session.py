@@ -102,10 +102,8 @@ class Session(Moving, Teachable, Keepable, Referring):
         `start` is a folder with the model that this one was made from: it is step 0 then; `twin` and `left_out` go to `add_twin`.
         """
         model = LanguageModel.from_pretrained(name_or_path, **options)
-        session = open_beside(model, start, lambda: cls(model, corpus, seed=seed))
+        session = open_beside(model, lambda: cls(model, corpus, seed=seed), start, twin, left_out)
         session.source = {"model": str(name_or_path)} if start is None else {}
-        if twin is not None:
-            session.add_twin(twin, left_out)
         return session
 
     def __repr__(self) -> str:

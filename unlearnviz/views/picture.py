@@ -14,6 +14,7 @@ from unlearnviz.engine.session_recipe import SHOWN
 from unlearnviz.engine.twin import Range, ranges
 
 if TYPE_CHECKING:
+    from unlearnviz.engine.checking import Check
     from unlearnviz.engine.corpus import Passage
     from unlearnviz.engine.preview import Preview
     from unlearnviz.engine.session import Session
@@ -44,6 +45,7 @@ class Picture:
         pools: group -> how many texts it was chosen from.
         has_twin, can_train_twin: whether a twin fits, and whether one could be trained.
         no_twin: whom the twins at hand still met, and what to compare with instead; "" while one fits.
+        checks: label -> the check of the reading at the head, where it was made.
         blocks: number of transformer blocks.
         module: what the model calls its blocks: of "h", block 11 is h.11.
         sentence: what happened last, in one plain sentence.
@@ -74,6 +76,7 @@ class Picture:
     has_twin: bool = False
     can_train_twin: bool = False
     no_twin: str = ""
+    checks: Mapping[str, Check] = field(default_factory=dict)
     blocks: int = 0
     module: str = "h"
     sentence: str = ""
@@ -150,6 +153,7 @@ def take(
         has_twin=active is not None,
         can_train_twin=session.lineage is not None,
         no_twin=why_no_twin(session),
+        checks={name: each for name, each in session.checks.items() if readings.get(name, {}).get(session.head) == each.reading},
         blocks=session.model.layout.blocks,
         module=session.model.layout.module,
         sentence=sentence,

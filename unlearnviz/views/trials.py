@@ -66,6 +66,11 @@ class Trials(traitlets.HasTraits):
 
         self.start("training another twin" if another else "training the twin", work())
 
+    def check(self, label: str) -> None:
+        """Recompute the reading at the head by a plain loop; the picture has both then."""
+        if self.session.forget:
+            self.start("checking a number", self.session.checking(label), quiet=True)
+
     def offer(self, probe: Probe, view: str = "") -> None:
         """Measure a probe when it is asked for, while `view` is shown, unless there is one of its label already."""
         label = probe.label or probe.name
