@@ -28,6 +28,7 @@ async (sources) => {
       <button class="uv-key-redo" disabled>Redo</button><button class="uv-key-stop">Stop</button>
       <input type="text" aria-label="field"><textarea aria-label="long"></textarea>
       <select aria-label="choice"><option>a</option><option>s</option></select><p>words</p>`;
+    root.querySelector("[type=text]").addEventListener("keydown", (event) => event.stopPropagation()); // as ipywidgets do
     root.addEventListener("click", ({ target }) => pressed.push(`${name} ${target.textContent}`));
     root.querySelector("[type=range]").addEventListener("input", ({ target }) => pressed.push(`${name} to ${target.value}`));
     root.querySelector("[id$=Neighbours]").addEventListener("click", () => setTimeout(() => { // a view that is built late

@@ -60,10 +60,14 @@ function render({ model, el }) {
 
   function enter(root) {
     root.tabIndex = -1; // a click beside all controls gives the focus to the dashboard, not to the notebook around it
+    root.addEventListener("keydown", (event) => { // ipywidgets keep the keys of their fields for themselves
+      if (event.key === "Escape" && event.target.closest(TYPED_IN) && !dialog.open) act(event, root, {});
+    }, { capture: true, signal });
     root.addEventListener("keydown", (event) => {
       if (!stays(event)) return;
       event.stopPropagation();
       if (event.defaultPrevented || event.isComposing || modified(event) || dialog.open) return;
+      if (event.key === "Escape" && event.target.closest(TYPED_IN)) return; // done above
       if (act(event, root, { single: model.get("single"), list: () => open.click(), signal })) event.preventDefault();
     }, { signal });
     root.addEventListener("keyup", (event) => stays(event) && event.stopPropagation(), { signal });
