@@ -46,6 +46,9 @@ async ({ esm, css, companion }) => {
 }
 """
 PANEL = """({ heading, recipe, style }) => {
+  models.splice(0).forEach((model) => model.close());
+  document.body.replaceChildren();
+  delete document.body.dataset.jpThemeName;
   const dashboard = Object.assign(document.createElement("div"), { className: "uv-dashboard", style });
   const panel = Object.assign(document.createElement("div"), { className: "uv-panel" });
   panel.append(Object.assign(document.createElement("h3"), { className: "uv-heading", textContent: heading }));
@@ -79,11 +82,11 @@ def travelled(figure):
 
 
 def draw(there, figure, summary, *, heading="Perplexity", recipe="", style="width: 600px", clickable=False):
-    """A figure in a panel of a dashboard, drawn by the real plotly.js."""
+    """A figure in a panel of a dashboard, alone on the page, drawn by the real plotly.js, which comes with the first one."""
     there.page.evaluate(PANEL, {"heading": heading, "recipe": recipe, "style": style})
-    there.page.evaluate("code => { window.library = code; }", plotly_js(gzip=False).decode())
     given = {**travelled(figure), "summary": summary, "clickable": clickable}
     there.page.evaluate("given => add('one', { within: document.querySelector('.uv-panel'), ...given })", given)
-    there.page.evaluate("models[0].answer()")
+    if there.page.evaluate("asked.length === 1 && !window.loaded"):
+        there.page.evaluate("code => { window.library = code; window.loaded = true; models[0].answer(); }", plotly_js(gzip=False).decode())
     there.until(DRAWN, 1)
     return there.page.locator(".uv-chart")

@@ -13,6 +13,7 @@ import pytest
 
 import unlearnviz
 from tests.browser.chart_stage import draw, set_up
+from tests.browser.visit import Visit
 from unlearnviz.views.figures import compose
 from unlearnviz.views.layer_figures import heat_map
 from unlearnviz.views.plain import plain
@@ -38,9 +39,12 @@ def lines():
     return compose(300, traces, annotations=[label], xaxis={"title": {"text": "step"}}, yaxis=up)
 
 
-@pytest.fixture
-def stage(visit):
-    return set_up(visit(accept_downloads=True))
+@pytest.fixture(scope="module")
+def stage(chromium):
+    """One page for all tests: plotly.js takes longer to arrive than all of them to draw."""
+    context = chromium.new_context(accept_downloads=True, viewport={"width": 1280, "height": 1000})
+    yield set_up(Visit(context.new_page()))
+    context.close()
 
 
 def saved(stage, chart, kind, *, paper=False):

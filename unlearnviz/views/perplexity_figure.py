@@ -87,6 +87,7 @@ def _single_texts(picture: Picture) -> Part:
         "marker": {"symbol": "circle", "size": 4, "opacity": 0.55, "color": [shade for _, _, shade, _ in dots]},
         "text": [said for *_, said in dots],
         "customdata": [picture.step] * len(dots),
+        "meta": {"x": [picture.step] * len(dots)},  # the table says at which step, not how far aside
         "hovertemplate": "%{text}<br>%{y:.3g}<extra></extra>",
         "showlegend": False,
     }
