@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 
 import pytest
+import torch
 
+from tests.engine import worlds
+from unlearnviz.engine.methods.gradient_ascent import GradientAscent
 from unlearnviz.engine.narration import narrate, nothing_changed
 from unlearnviz.engine.probes.probe import Reading
 from unlearnviz.engine.twin import Range
@@ -104,3 +107,15 @@ def test_a_step_that_changed_nothing_says_why_where_it_is_known():
         "it began: each text was taken once."
     )
     assert "smaller than float16 can hold" in nothing_changed("gradient-ascent", "block 1", kind="float16")
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_step_too_small_for_the_numbers_is_kept_and_says_that_it_changed_nothing(dtype):
+    session = worlds.session(dtype=dtype)
+    before = session.fingerprint()
+    record = session.step(GradientAscent(learning_rate=1e-30))
+    assert (session.fingerprint(), dict(record.update_norm)) == (before, {})
+    kind = str(dtype).removeprefix("torch.")
+    assert record.narration.startswith("This step changed nothing: gradient-ascent left all weights of embedding as they were, bit for bit; ")
+    assert f"smaller than {kind} can hold" in record.narration
+    assert "changed nothing" not in session.step(GradientAscent()).narration

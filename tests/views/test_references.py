@@ -85,6 +85,16 @@ def test_the_pools_that_the_groups_were_chosen_from_are_those_of_the_corpus(sess
     }  # fmt: skip
 
 
+def test_a_step_that_changed_nothing_says_so_in_the_page():
+    state = SessionState(worlds.session())
+    state.open()
+    state.step(GradientAscent(learning_rate=1e-30))
+    assert state.picture.sentence.startswith("This step changed nothing: gradient-ascent left all weights of embedding as they were")
+    assert "; neighbours still " in state.picture.sentence
+    state.step(GradientAscent())
+    assert "changed nothing" not in state.picture.sentence
+
+
 # -- the panel --------------------------------------------------------------------------------------------------------
 
 

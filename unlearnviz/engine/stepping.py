@@ -12,6 +12,7 @@ import torch
 from unlearnviz.engine.history import StepRecord
 from unlearnviz.engine.methods.method import Method
 from unlearnviz.engine.methods.method import registry as methods
+from unlearnviz.engine.narration import nothing_changed
 from unlearnviz.engine.progress import Progress
 from unlearnviz.engine.selection import ParameterSelection
 from unlearnviz.engine.storage import StoredTensor
@@ -63,6 +64,7 @@ def take_step(session: Session, method: Method, selection: ParameterSelection) -
         for name, tensor in work.state.items():
             state[name] = snapshots.store.put(tensor)
             put.append(state[name])
+        seconds, moved = time.perf_counter() - began, _moved(session, weights, parent, new)
         record = StepRecord(
             id=len(history),
             parent=history.head,
@@ -72,10 +74,10 @@ def take_step(session: Session, method: Method, selection: ParameterSelection) -
             where=selection.text,
             forget=tuple(passage.id for passage in session.forget),
             seed=work.seed,
-            seconds=time.perf_counter() - began,
-            update_norm=_moved(session, weights, parent, new),
+            seconds=seconds,
+            update_norm=moved,
             mark="reached" if work.ended else "",
-            narration=_narration(method, selection, work),
+            narration=_narration(method, selection, work, changed=bool(moved)),
             trajectory=_trajectory(method, work),
         )
         snapshots.add(record.id, weights, state)
@@ -234,7 +236,9 @@ def _moved(session: Session, new: Weights, old: Weights, changed: Mapping[str, S
     return norms
 
 
-def _narration(method: Method, selection: ParameterSelection, work: Work) -> str:
+def _narration(method: Method, selection: ParameterSelection, work: Work, *, changed: bool) -> str:
+    if not changed:
+        return nothing_changed(method.name, selection.text, ended=work.ended, kind=str(work.model.dtype).removeprefix("torch."))
     updates, texts = method.settings.get("updates", 1), len(work.forget)
     did = work.did or ("one update" if updates == 1 else f"{updates} updates")
     reached = f" The stop rule is reached: {work.ended}." if work.ended else ""

@@ -280,7 +280,9 @@ def _joined(*parts: str) -> str:
 
 
 def _ended(record: StepRecord) -> str:
-    """Why a run ends with this step, in words; "" where nothing ends it."""
+    """Why a run ends with this step, in words, or that it changed nothing; "" where nothing ends it."""
+    if not record.update_norm:
+        return record.narration
     if record.mark == "overshoot":
         return (
             f"Overshoot at step {record.id}: the retain texts are more than 3 times as surprising as at the start, so the run "
