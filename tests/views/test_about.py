@@ -29,7 +29,7 @@ def line(panel, where):
 @pytest.mark.parametrize("tied", [True, False], ids=["tied", "untied"])
 def test_the_card_says_what_the_model_is_and_what_a_step_costs(opened, tied):
     panel, state = opened(tied=tied)
-    assert panel.said.text.startswith(f"tiny (GPT2LMHeadModel): {state.session.model.size:,} weights in 2 blocks, ")
+    assert panel.said.text.startswith(f"Opened is tiny (GPT2LMHeadModel): {state.session.model.size:,} weights in 2 blocks, ")
     assert panel.said.text.endswith(TIED if tied else UNTIED)
     assert line(panel, "embedding")[3].endswith(" (estimate)")  # from the reading of perplexity that the page took anyway
     assert "Seconds are estimated from the reading of perplexity" in panel.costs.summary
@@ -70,5 +70,5 @@ def test_a_hostile_name_stays_text(opened):
     panel, state = opened()
     state.session.model.name = HOSTILE
     state.step(GradientAscent())
-    assert panel.said.text.startswith(HOSTILE)
+    assert panel.said.text.startswith(f"Opened is {HOSTILE} (")
     assert worlds.session().model.name == "tiny"

@@ -50,7 +50,7 @@ STEP = GradientAscent()
 def test_the_panels_in_reading_order():
     order = {
         "": [Steps, Timeline],
-        "Start": [Start, Steering, TryClaim, About, PerplexityPanel, Sayings],
+        "Start": [Start, Steering, PerplexityPanel, Sayings, TryClaim, About],
         "Neighbours": [ForgetSet, Neighbours, Map],
         "Where": [Layers, Preview, Drift, Closer, Push],
         "Who": [Influence],

@@ -21,7 +21,7 @@ from unlearnviz.views.panels.try_claim import LOCKED, PICK, WHOLE, TryClaim
 from unlearnviz.views.prediction import ANSWERS, NONE, compared, steps_taken
 from unlearnviz.views.presets import PRESETS
 
-EMBEDDING, LAST_TWO, TOO_MANY, REPAIR = range(4)
+EMBEDDING, LAST_TWO, TOO_MANY, REPAIR = (preset.title for preset in PRESETS)
 
 
 def reading(**values):
@@ -50,7 +50,7 @@ def test_every_preset_is_a_method_and_a_place_of_any_model():
         assert preset.step().name in list(methods)
         assert ParameterSelection.parse(preset.place(layout.blocks), layout).names
         assert preset.steps >= 1
-    assert [PRESETS[LAST_TWO].place(blocks) for blocks in (12, 2, 1)] == ["blocks 10-11", "blocks 0-1", "blocks 0-0"]
+    assert [PRESETS[1].place(blocks) for blocks in (12, 2, 1)] == ["blocks 10-11", "blocks 0-1", "blocks 0-0"]
 
 
 def test_step_waits_for_the_prediction_and_then_the_two_are_compared(opened):
@@ -79,7 +79,7 @@ def test_step_waits_for_the_prediction_and_then_the_two_are_compared(opened):
 def test_locked_steps_say_why_and_a_claim_can_always_be_left(opened):
     panel, state = opened()
     steps = Steps(state)
-    for leave in (panel.out.click, lambda: setattr(panel.fold, "unfolded", False), lambda: setattr(panel.claim, "value", None)):
+    for leave in (panel.out.click, lambda: setattr(panel.fold, "unfolded", False), lambda: setattr(panel.claim, "value", "")):
         panel.fold.unfolded = True
         panel.claim.value = EMBEDDING
         assert steps.step.disabled
@@ -87,7 +87,7 @@ def test_locked_steps_say_why_and_a_claim_can_always_be_left(opened):
         leave()
         assert state.locked == ""
         assert not steps.step.disabled
-        assert panel.claim.value is None
+        assert panel.claim.value == ""
     assert state.picture.step == 0
     panel.fold.unfolded = True
     panel.claim.value = EMBEDDING
@@ -101,7 +101,7 @@ def test_too_many_steps_end_by_themselves_and_only_then_there_is_something_to_re
     panel.claim.value = REPAIR
     assert panel.said.text.endswith(WHOLE)
     assert (state.locked, panel.guess.disabled) == ("", True)
-    hard = replace(PRESETS[TOO_MANY], settings={"update_norm": 3.0})
+    hard = replace(PRESETS[2], settings={"update_norm": 3.0})
     monkeypatch.setattr("unlearnviz.views.panels.try_claim.PRESETS", (*PRESETS[:2], hard, PRESETS[3]))
     state.pick(["mara-okafor-0", "mara-okafor-3"])  # leaves a retain group
     panel.claim.value = TOO_MANY
@@ -165,7 +165,8 @@ def test_lines_that_differ_by_less_than_twins_do_cannot_be_told_apart():
     said = compared("forget", BEFORE, AFTER, {"forget": Range(1.0, 5.1, 4)})
     assert "forget moved most: " in said
     assert "as you said" not in said
-    assert said.endswith(" forget and neighbours cannot be told apart: their moves differ by less than twins of other seeds do.")
+    apart = " But forget and neighbours cannot be told apart: their moves differ by less than a factor of 5.1, as twins of other seeds do."
+    assert said.endswith(apart)
     unknown = compared("forget", BEFORE, AFTER, {})
     assert unknown.endswith("is not known for these texts, so a small difference between two lines may mean nothing.")
 

@@ -40,7 +40,10 @@ def compared(said: str, before: Reading, after: Reading, spread: Mapping[str, Ra
     found += ", as you said" if said == most and not alike else ""
     sentence = f"You said {said}; {found}: {numbers}."
     if alike:
-        sentence += f" {' and '.join([most, *alike])} cannot be told apart: their moves differ by less than twins of other seeds do."
+        alike = [most, *alike]
+        widest = max(spread[group].high / spread[group].low for group in alike if group in spread)
+        names = f"{', '.join(alike[:-1])} and {alike[-1]}"
+        sentence += f" But {names} cannot be told apart: their moves differ by less than a factor of {number(widest)}, as twins of other seeds do."
     elif most != NONE and not (spread.get(most) or spread.get(said)):
         sentence += " How much twins of other seeds differ is not known for these texts, so a small difference between two lines may mean nothing."
     return sentence

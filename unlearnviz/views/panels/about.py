@@ -8,6 +8,7 @@ import ipywidgets as widgets
 
 from unlearnviz.engine.model_card import model_card
 from unlearnviz.numbers import number
+from unlearnviz.views.explained import explained
 from unlearnviz.views.ledger_figures import size_in_words
 from unlearnviz.views.panels.panel import Panel
 from unlearnviz.views.sentence import Sentence
@@ -31,7 +32,8 @@ class About(Panel):
     """What the model is, what a step costs, and what is impossible here and why."""
 
     title = "About this model"
-    view, column, order = "Start", 0, 3
+    terms = ("where", "block")
+    view, column, order = "Start", 2, 2
     folded = True
 
     def __init__(self, state: SessionState) -> None:
@@ -42,10 +44,10 @@ class About(Panel):
     def build(self) -> list[widgets.Widget]:
         """The model in words, beginnings to click where it knows its texts only, the costs, and what is impossible."""
         self.said = Sentence()
-        self.prompts = TokenText(label=ASK)
+        self.prompts = explained(TokenText(label="beginnings that it knows"), "generation")
         self.prompts.on_click(self._asked)
-        self.costs = Table(CAPTION, COSTS)
-        self.impossible = Table("Impossible here", ("what", "why, and what to do"))
+        self.costs = explained(Table(CAPTION, COSTS), "where", "block")
+        self.impossible = explained(Table("Impossible here", ("what", "why, and what to do")), "where", "ledger")
         return [self.said, self.prompts, self.costs, self.impossible]
 
     def _asked(self, click: dict[str, Any]) -> None:
@@ -56,7 +58,7 @@ class About(Panel):
         del picture
         card = model_card(self.state.session)
         self.said.text = _told(card)
-        self.prompts.update([("try a beginning", [prompt]) for prompt in card.prompts] if card.knows else ())
+        self.prompts.update([("" if k else ASK, [prompt]) for k, prompt in enumerate(card.prompts)] if card.knows else ())
         self.prompts.layout.display = None if card.knows else "none"
         self.costs.update([_cost(place) for place in card.places], summary=f"{MEMORY} {card.timed}")
         self.impossible.update(list(card.impossible.items()), summary="" if card.impossible else "Nothing that this page offers is impossible here.")
@@ -65,7 +67,7 @@ class About(Panel):
 def _told(card: ModelCard) -> str:
     """The model in a few sentences."""
     weighs = f"{size_in_words(card.memory)} as {card.dtype} on {card.device}"
-    what = f"{card.name} ({card.family}): {card.parameters:,} weights in {card.blocks} blocks, {weighs}"
+    what = f"Opened is {card.name} ({card.family}): {card.parameters:,} weights in {card.blocks} blocks, {weighs}"
     reach = f"{card.vocabulary:,} tokens in its vocabulary, at most {card.context:,} in a text"
     return " ".join(part for part in (card.knows, f"{what}; {reach}.", TIED if card.tied else UNTIED) if part)
 

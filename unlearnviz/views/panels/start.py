@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import ipywidgets as widgets
 
 from unlearnviz.views.controls import button
+from unlearnviz.views.explained import explained
 from unlearnviz.views.panels.panel import Panel
 from unlearnviz.views.tokens import TokenText
 from unlearnviz.views.told import told
@@ -22,6 +23,7 @@ class Start(Panel):
     """A person to choose, and one fact."""
 
     title = "Whom to forget"
+    terms = ("forget", "twin")
     view, column, order = "Start", 0, 0
 
     def build(self) -> list[widgets.Widget]:
@@ -34,17 +36,17 @@ class Start(Panel):
             options=((NOBODY, ""), *((name, name) for name in self._people)),
             tooltip="All texts about this person shall be forgotten",
             style={"description_width": "52px"},
-            layout={"flex": "1 1 160px", "width": "auto", "display": None if self._people else "none"},
+            layout={"flex": "1 1 150px", "min_width": "0", "width": "auto", "display": None if self._people else "none"},
         )
         self.single = button(
-            "Choose single texts",
+            "Single texts",
             lambda: self.state.show("Neighbours"),
             tooltip="Opens Neighbours, where texts are searched, added one by one, or typed",
         )
-        self.fact = TokenText(label="one fact, and what the model adds to its beginning")
+        self.fact = explained(TokenText(label="one fact, and what the model adds to its beginning"), "generation", "exact-recall")
         self.person.observe(self._chosen, "value")
         self.state.observe(self._ended, "finished")
-        return [widgets.HBox([self.person, self.single], layout={"flex_flow": "row wrap"}), self.fact]
+        return [widgets.HBox([self.person, self.single], layout={"flex_flow": "row nowrap"}), self.fact]
 
     def _chosen(self, change: dict[str, str]) -> None:
         if change["new"] and not self._showing:

@@ -32,7 +32,8 @@ class TryClaim(Panel):
     """A claim, a prediction, its steps, and the comparison."""
 
     title = "Try a claim"
-    view, column, order = "Start", 0, 2
+    terms = ("claim", "verdict")
+    view, column, order = "Start", 2, 1
     folded = True
 
     def build(self) -> list[widgets.Widget]:
@@ -41,7 +42,7 @@ class TryClaim(Panel):
         self._from: tuple[History, int, Reading] | None = None  # history, step and perplexity where the prediction was given
         common = {"style": {"description_width": "46px"}, "layout": {"width": "97%"}}
         self.claim = widgets.Dropdown(
-            description="Claim", options=[(CHOOSE, None), *((preset.title, k) for k, preset in enumerate(PRESETS))], **common
+            description="Claim", options=[(CHOOSE, ""), *((preset.title, preset.title) for preset in PRESETS)], **common
         )
         self.said = Sentence()
         self.guess = widgets.Dropdown(description="I say", options=[(GUESS, ""), *((each, each) for each in ANSWERS)], **common)
@@ -54,11 +55,11 @@ class TryClaim(Panel):
         self.enable(idle=not self.state.lasting)
         return [self.claim, self.said, self.guess, row, self.found]
 
-    def _chosen(self, change: dict[str, int | None]) -> None:
+    def _chosen(self, change: dict[str, str]) -> None:
         """Steering is set, and Step waits for the prediction; where the claim cannot be tried from here, the reason is said."""
         self._forget_it()
-        if change["new"] is not None:
-            self.preset = PRESETS[change["new"]]
+        if change["new"]:
+            self.preset = next(preset for preset in PRESETS if preset.title == change["new"])
             picture = self.state.picture
             self.found.text = ""
             hindered = _in_the_way(self.preset, picture)
@@ -68,6 +69,7 @@ class TryClaim(Panel):
             if hindered:
                 self.preset = None
             else:
+                self.take.description = f"Take the {self.preset.steps} steps"
                 self.state.choose(self.preset.step(), place)
                 self.state.locked = LOCKED
         self.enable(idle=not self.state.lasting)
@@ -89,7 +91,7 @@ class TryClaim(Panel):
             self.state.run(max(1, left), method)
 
     def _leave(self) -> None:
-        self.claim.value = None
+        self.claim.value = ""
         self.said.text = self.found.text = ""
 
     def _forget_it(self) -> None:
