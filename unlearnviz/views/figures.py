@@ -55,10 +55,10 @@ def log_axis(values: Sequence[float]) -> dict[str, Any]:
     finite = [value for value in values if math.isfinite(value) and value > 0] or [1.0]
     low, high = math.floor(math.log10(min(finite))), math.ceil(math.log10(max(finite)))
     ticks = [digit * 10.0**power for power in range(low, high + 1) for digit in (1, 2, 5)]
-    if high - low > 4:
-        ticks = [10.0**power for power in range(low, high + 1)]
+    if high - low > 4:  # so few that their labels have room
+        ticks = [10.0**power for power in range(low, high + 1, 1 + (high - low - 1) // 8)]
     bottom = max(tick for tick in ticks if tick <= min(finite))
-    top = next((tick for tick in ticks if tick > max(finite)), 10 * ticks[-1])
+    top = next((tick for tick in ticks if tick > max(finite)), 10.0 ** (high + 1))
     room = 0.04 * (math.log10(top) - math.log10(bottom))
     return {
         "tickvals": ticks,

@@ -107,7 +107,7 @@ def _level(level: float, colour: str, dash: str) -> Part:
 
 def _label(level: float, text: str, colour: str, *, left: bool) -> Part:
     place: Part = {"x": 0 if left else 1, "xref": "x domain", "xanchor": "left" if left else "right"}
-    place |= {"y": math.log10(level), "yanchor": "bottom" if left else "top"}
+    place |= {"y": math.log10(level), "yanchor": "bottom"}  # below the lowest level are the numbers of the steps
     return {**place, "text": text, "showarrow": False, "font": {"size": 11, "color": colour}}
 
 
