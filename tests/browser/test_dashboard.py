@@ -92,19 +92,19 @@ def test_a_double_click_makes_one_step(page):
 
 
 def test_what_takes_no_time_disables_nothing_and_says_in_the_page_that_it_is_done(page):
-    page.panel("Timeline").get_by_role("button", name="Branches").click()
+    page.panel("Timeline").locator(".uv-fold").click()
     page.page.evaluate("""() => {
       window.uvChanged = [];
       window.uvWatch = new MutationObserver((changes) => window.uvChanged.push(...changes.map((each) => each.target.textContent)));
       window.uvWatch.observe(document.querySelector(".uv-dashboard"), { subtree: true, attributes: true, attributeFilter: ["disabled"] });
     }""")
     finished = int(page.root.get_attribute("data-finished"))
-    name = page.panel("Timeline").get_by_label("New")
+    name = page.panel("Timeline").get_by_label("New name", exact=True)
     name.fill("quiet")
     page.after(page.button("Branch here").click)
     assert int(page.root.get_attribute("data-finished")) == finished + 1
     assert page.page.evaluate("window.uvWatch.disconnect() ?? window.uvChanged") == []
-    page.after(lambda: page.panel("Timeline").get_by_label("Branch").select_option("main"))
+    page.after(lambda: page.panel("Timeline").get_by_label("Branch", exact=True).select_option("main"))
 
 
 def test_learn_asks_before_it_drops_the_history(page, tmp_path):

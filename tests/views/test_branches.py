@@ -8,7 +8,7 @@ from tests.engine import worlds
 from unlearnviz.engine.history import StepRecord
 from unlearnviz.engine.methods.gradient_ascent import GradientAscent
 from unlearnviz.errors import NotPossible, UnknownName
-from unlearnviz.views.branches import branches
+from unlearnviz.views.branches import alone, branches
 from unlearnviz.views.picture import Picture
 from unlearnviz.views.state import SessionState
 
@@ -45,6 +45,8 @@ def test_every_branch_hangs_below_the_one_that_it_leaves():
         ("longer", "main", 2, 1, (6,)),
     ]
     assert {each.perplexity for each in found} == {None}
+    lost = {name: alone(Picture(tree=tree, branches=named), name) for name in named}
+    assert lost == {"main": (), "a": (), "b": (5,), "longer": (6,), "here": (), "a step before": ()}
 
 
 def test_a_step_after_undo_says_that_it_began_a_branch_and_why(forked):

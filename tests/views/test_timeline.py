@@ -24,10 +24,12 @@ def test_with_one_branch_there_is_nothing_to_switch_or_compare_and_nothing_is_bu
     state.step(STEP)
     assert (panel.branches.layout.display, panel.compared.layout.display) == ("none", "none")
     assert not panel.more.body.children
+    assert panel.slider.layout.flex == "1 1 260px"  # both in one line
 
 
 def test_a_second_branch_can_be_switched_to_and_compared(shown):
     panel, state = forked(shown)
+    assert panel.slider.layout.flex == "1 1 100%"
     assert panel.branches.layout.display is panel.compared.layout.display is None
     assert (panel.branches.options, panel.branches.value) == ((("main", "main"), ("from step 1", "from step 1")), "from step 1")
     assert panel.compared.options == (("nothing", ""), ("main", "main"))
@@ -78,7 +80,8 @@ def test_forgetting_asks_first(shown):
     panel, state = forked(shown)
     tools = panel.tools
     tools.forget.click()
-    assert (tools.question.text, tools.asking.layout.display) == ("Forget 'from step 1' with its 1 step? No Undo brings it back.", "")
+    assert tools.question.text == "Forget 'from step 1' with the 1 step that only it has? No Undo brings it back."
+    assert tools.asking.layout.display == ""
     tools.no.click()
     assert (tools.asking.layout.display, len(state.picture.branches)) == ("none", 2)
     tools.forget.click()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import ipywidgets as widgets
 
 from unlearnviz.engine.numbers import number
-from unlearnviz.views.branches import Branch, branches
+from unlearnviz.views.branches import Branch, alone, branches
 from unlearnviz.views.controls import button, offer
 from unlearnviz.views.influence_figures import snippet
 from unlearnviz.views.sentence import Sentence
@@ -25,7 +25,7 @@ class BranchTools:
 
     def __init__(self, state: SessionState) -> None:
         self.state = state
-        self.tree = widgets.RadioButtons(options=[], layout={"width": "auto", "max_height": "220px", "overflow": "auto"})
+        self.tree = widgets.RadioButtons(options=[], layout={"width": "auto"}).add_class("uv-branches")
         self.go = button("Go to its end", lambda: state.go_to(self.tree.value), tooltip="To the last step of the chosen branch")
         self.name = widgets.Text(placeholder="name", description="New name", style={"description_width": "70px"}, layout={"width": "220px"})
         self.rename = button("Rename", self._rename, tooltip="Give the chosen branch this name")
@@ -66,8 +66,8 @@ class BranchTools:
         self.name.value = ""
 
     def _ask(self) -> None:
-        own = next(len(each.steps) for each in branches(self.state.picture) if each.name == self.tree.value)
-        steps = f" with its {own} step{'s' * (own != 1)}" if own else ""
+        own = len(alone(self.state.picture, self.tree.value))
+        steps = f" with the {own} step{'s' * (own != 1)} that only it has" if own else ""
         self.question.text = f"Forget {self.tree.value!r}{steps}? No Undo brings it back."
         self.asking.layout.display = ""
 

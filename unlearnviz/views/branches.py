@@ -82,6 +82,13 @@ def branches(picture: Picture) -> list[Branch]:
     return [each for first in found.values() if not first.leaves for each in _below(first, found)]
 
 
+def alone(picture: Picture, name: str) -> tuple[int, ...]:
+    """The steps that no other branch passes through."""
+    records = {record.id: record for record in picture.tree}
+    others = {step for each, tip in picture.branches.items() if each != name for step in way(records, tip)}
+    return tuple(step for step in way(records, picture.branches[name]) if step not in others)
+
+
 def _below(branch: Branch, found: Mapping[str, Branch]) -> list[Branch]:
     return [branch, *(each for child in found.values() if child.leaves == branch.name for each in _below(child, found))]
 

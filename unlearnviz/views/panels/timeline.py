@@ -17,6 +17,8 @@ from unlearnviz.views.slider import Slider
 if TYPE_CHECKING:
     from unlearnviz.views.picture import Picture
 
+ONE_LINE = "1 1 260px"  # of the slider, where no other branch wants room beside it
+
 
 class Timeline(Panel):
     """Where we stand, where we were, and the branches: which one we are on, and which one is shown beside it."""
@@ -26,10 +28,10 @@ class Timeline(Panel):
 
     def build(self) -> list[widgets.Widget]:
         """Slider and branches in one line; the tree of branches is built when it is opened."""
-        self.slider = Slider(label="Step", minimum=0, maximum=0, step=1, value=0, disabled=True, layout={"flex": "1 1 260px", "width": "auto"})
+        self.slider = Slider(label="Step", minimum=0, maximum=0, step=1, value=0, disabled=True, layout={"flex": ONE_LINE, "width": "auto"})
         keyed(self.slider, "scrub")
-        self.branches = _drop("Branch", "55px")
-        self.compared = _drop("compare with", "90px")
+        self.branches = _drop("Branch")
+        self.compared = _drop("compare with")
         self.more = Fold(self.state, "Branches", self._build_tools, self._show_tools)
         self.slider.observe(self._scrub, "value")
         self.branches.observe(self._switch, "value")
@@ -63,6 +65,7 @@ class Timeline(Panel):
                     drop.options = options
                 drop.value = value if value in dict(options).values() else ""
                 drop.layout.display = None if len(names) > 1 else "none"
+            self.slider.layout.flex = ONE_LINE if len(names) < 2 else "1 1 100%"
             self.more.show(picture)
         finally:
             self._showing = False
@@ -93,9 +96,9 @@ class Timeline(Panel):
             self.tools.enable(idle=idle)
 
 
-def _drop(label: str, width: str) -> widgets.Dropdown:
+def _drop(label: str) -> widgets.Dropdown:
     layout = {"width": "auto", "max_width": "230px", "display": "none"}
-    return widgets.Dropdown(description=label, options=[""], style={"description_width": width}, layout=layout)
+    return widgets.Dropdown(description=label, options=[""], style={"description_width": "auto"}, layout=layout)
 
 
 def _words(picture: Picture, position: int) -> str:
