@@ -40,6 +40,7 @@ def environment(home):
     search = [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
     return {
         "OMP_WAIT_POLICY": "passive",  # as `./run lab` sets it
+        "UNLEARNVIZ_CACHE": str(home / "cache"),  # no recipe of an earlier test is there to be continued
         **os.environ,
         **{name: str(home / folder) for name, folder in own.items()},
         "PYTHONPATH": os.pathsep.join(each for each in paths if each),

@@ -102,7 +102,7 @@ def test_a_recipe_that_was_cut_short_says_so(share):
     text = made()
     said = refused(text[: int(len(text) * share)])
     assert said.startswith("The recipe is no JSON from line ")
-    assert said.endswith(END)
+    assert said.endswith("It seems to be cut short." + END)
 
 
 def test_numbers_that_are_none_and_depth_without_end_are_refused():

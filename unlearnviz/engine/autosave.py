@@ -62,9 +62,9 @@ class Autosave:
         self._writing: Future[None] | None = None  # None where nothing is being written
         self._waiting: tuple[Path, SessionRecipe] | None = None
         self._complained = False
-        session.listen(self._on_event)
 
-    def _on_event(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
+        """Something happened in the session."""
         if not isinstance(event, Measured):  # a reading changes no state; it is written with the next step
             self.write()
 

@@ -7,7 +7,7 @@ from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from unlearnviz.engine.events import Event, Repeated
+from unlearnviz.engine.events import Event, Listeners, Repeated
 from unlearnviz.engine.keeping import Keeping
 from unlearnviz.engine.progress import Progress, drain
 from unlearnviz.errors import NotPossible, SaveFailed
@@ -38,6 +38,7 @@ class Keepable:
         self.prompts: tuple[str, ...] = ()
         self.keeping = Keeping()
         self._autosave: Autosave | None = None
+        self._keepers = Listeners()  # told before everybody else, and not counted among them: they belong to the session
 
     def _emit(self, event: Event) -> None:
         raise NotImplementedError
@@ -97,6 +98,7 @@ class Keepable:
 
         if self._autosave is None:
             self._autosave = Autosave(cast("Session", self), self._refused)
+            self._keepers.add(self._autosave.on_event)
         return self._autosave.path
 
     def _refused(self, sentence: str) -> None:

@@ -48,7 +48,7 @@ def _parsed(text: str, what: str) -> SessionRecipe:
     try:
         content = json.loads(text, parse_constant=_refuse)
     except json.JSONDecodeError as error:
-        cut = " It seems to be cut short." if error.pos >= len(text.rstrip()) - 1 else ""
+        cut = "" if text.rstrip().endswith("}") else " It seems to be cut short."
         raise BadRecipe(f"{what} is no JSON from line {error.lineno}, column {error.colno} on ({error.msg}).{cut} Nothing was changed.") from error
     except (ValueError, RecursionError) as error:
         raise BadRecipe(f"{what} holds a number that is none, or is nested too deeply ({type(error).__name__}). Nothing was changed.") from error

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unlearnviz.engine import measuring, running, stepping, threads
+from unlearnviz.engine import measuring, stepping, threads
 from unlearnviz.engine.corpus import Corpus, Passage
 from unlearnviz.engine.events import Event, Listeners, Measured, Picked, Stepped
 from unlearnviz.engine.given import open_beside
@@ -23,6 +23,7 @@ from unlearnviz.engine.preview import Preview, take_preview
 from unlearnviz.engine.probes.probe import Probe, Reading
 from unlearnviz.engine.progress import Progress, drain
 from unlearnviz.engine.referring import Referring
+from unlearnviz.engine.runnable import Runnable
 from unlearnviz.engine.selection import ParameterSelection
 from unlearnviz.engine.snapshots import Snapshots
 from unlearnviz.engine.step_size import TARGET, StepSize, find_step_size
@@ -35,15 +36,15 @@ if TYPE_CHECKING:
     from unlearnviz.engine.ledger import Ledger
     from unlearnviz.engine.teaching import Lineage
     from unlearnviz.engine.twin import Twin
-    from unlearnviz.engine.until import Until
 
 UPDATE_FRACTION = 0.0078  # of a selection's norm: what 0.25 is of the shipped embedding's 32.2
 
 
-class Session(Moving, Teachable, Keepable, Referring):
+class Session(Moving, Runnable, Teachable, Keepable, Referring):
     """The state of unlearning, step by step.
 
-    `Moving` has the verbs that go back and forth, `Teachable` those that train, `Keepable` those that keep a recipe of it all.
+    `Moving` has the verbs that go back and forth, `Runnable` those that take several steps, `Teachable` those that train, `Keepable`
+    those that keep a recipe of it all.
 
     Verbs that take time come twice: `step(...)` does it and returns, `stepping(...)` is the same work as an iterator of
     `Progress`, for pages: each item is a point to stop at, closing the iterator cancels, and its return value is the result.
@@ -148,52 +149,6 @@ class Session(Moving, Teachable, Keepable, Referring):
         self._emit(Stepped(self.head))
         return record
 
-    def run(
-        self,
-        steps: int | Method | str | None = None,
-        method: Method | str | None = None,
-        where: str = "embedding",
-        *,
-        until: Until | None = None,
-        stop_at: float = 3.0,
-    ) -> tuple[StepRecord, ...]:
-        """Take several steps, measuring perplexity after each; stop where it is far enough, or where it hurts.
-
-            session.run(5)                                             # five steps
-            session.run(uv.GradientAscent(), until="twin")             # until the forget texts are as surprising as to the twin
-            session.run("npo", where="block 1", until={"forget": 6.0, "retain": 2.0})
-
-        A retain perplexity above `stop_at` times that of the start ends the run; that step stays, marked "overshoot". So does
-        a step that reaches its method's stop rule or `until`, marked "reached".
-
-        Args:
-            steps: how many at most; 100 where only `until` is given. A method here is taken as `method`.
-            method, where: as for `step`.
-            until: a perplexity of the forget texts, "twin", a mapping from groups to perplexities of which one is to be reached, or a
-                function of the readings ({"perplexity": Reading}) that says True. Where it is reached already no step is taken.
-            stop_at: a factor above 1.
-        """
-        return drain(self.running(steps, method, where, until=until, stop_at=stop_at))
-
-    def running(
-        self,
-        steps: int | Method | str | None = None,
-        method: Method | str | None = None,
-        where: str = "embedding",
-        *,
-        until: Until | None = None,
-        stop_at: float = 3.0,
-    ) -> Generator[Progress, None, tuple[StepRecord, ...]]:
-        """`run` as an iterator; returns the StepRecords."""
-        if isinstance(steps, str | Method | type):
-            steps, method = None, steps
-        resolved, selection = stepping.plan(self, method, where)
-        with self.turn.take(f"a run of {resolved.name}" if steps is None else f"a run of {steps} steps of {resolved.name}"):
-            records = yield from running.take_steps(
-                self, steps, resolved, selection, stop_at, until, lambda: self._emit(Stepped(self.head))
-            )
-        return records
-
     def preview(self, method: Method | str | None = None, where: str = "embedding") -> Preview:
         """What `step` would change in each group of texts, to first order; nothing is changed and nothing kept. Errors as of `step`."""
         return drain(self.previewing(method, where))
@@ -287,6 +242,7 @@ class Session(Moving, Teachable, Keepable, Referring):
         return self._listeners.add(callback)
 
     def _emit(self, event: Event) -> None:
+        self._keepers.tell(event)
         self._listeners.tell(event)
 
     def update_norm(self, selection: ParameterSelection) -> float:

@@ -1,0 +1,109 @@
+"""Keep: the recipe of the session to take away and to bring back, the script that rebuilds it, and what can be continued."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as widgets
+
+from unlearnviz.views.controls import button, close_all
+from unlearnviz.views.handing import Handing
+from unlearnviz.views.panels.panel import Panel
+from unlearnviz.views.sentence import Sentence
+
+if TYPE_CHECKING:
+    from unlearnviz.views.picture import Picture
+    from unlearnviz.views.state import SessionState
+
+THINGS = {
+    "recipe": {
+        "label": "The recipe",
+        "file": "unlearnviz-recipe.json",
+        "type": "application/json",
+        "buttons": {"download": "Download", "copy": "Copy as text"},
+        "title": "A few kB: picks, steps, settings, seeds and prompts, without weights",
+    },
+    "python": {
+        "label": "Python that rebuilds the present state",
+        "file": "unlearnviz_session.py",
+        "type": "text/x-python",
+        "buttons": {"show": "As Python"},
+        "title": "A short script without widgets",
+    },
+}
+SAVED = "Recipe {recipe}. It is saved after every step, to {path}; unlearnviz run RECIPE takes all steps again without this page."
+
+
+class Keep(Panel):
+    """A folded line in the header; above it, where an earlier session left something, the offer to continue."""
+
+    title = "Keep"
+    terms = ("recipe",)
+    column, order = 2, 0
+    folded = True
+
+    def __init__(self, state: SessionState) -> None:
+        super().__init__(state)
+        self._offer: widgets.Box | None = None
+        state.observe(self._on_offer, "offer")
+        state.keep()
+
+    def build(self) -> list[widgets.Widget]:
+        """Buttons, and where the recipe is saved."""
+        self.handing = Handing(THINGS, self._make, self.state.upload, "Upload")
+        self.where = Sentence()
+        return [self.handing, self.where]
+
+    def show(self, picture: Picture) -> None:
+        """Where the recipe lies, or why it lies nowhere."""
+        refusal = next((note for note in picture.notes if note.startswith("The recipe cannot be saved")), "")
+        path = self.state.session.autosave()
+        self.where.text = refusal or SAVED.format(recipe=picture.recipe, path=path)
+
+    def enable(self, *, idle: bool) -> None:
+        """A recipe is made between two pieces of work."""
+        self.handing.idle = idle
+
+    def _make(self, what: str, hand: Callable[[str], None]) -> None:
+        """The text of what was asked for, once nothing runs."""
+        session = self.state.session
+        self.state.soon(lambda: hand(session.recipe().to_text() if what == "recipe" else session.as_python()), f"hand {what}")
+
+    # -- the offer ----------------------------------------------------------------------------------------------------
+
+    def _on_offer(self, change: dict[str, Any]) -> None:
+        try:
+            self._show_offer(change["new"])
+        except Exception as error:  # in a callback nobody would see it
+            self.state.failed(error)
+
+    def _show_offer(self, offer: Any) -> None:
+        if self._offer is not None:
+            offered, self._offer = self._offer, None
+            self.widget.children = tuple(each for each in self.widget.children if each is not offered)
+            close_all(offered)
+        if offer is not None:
+            steps = len(offer.recipe.needed)
+            count = f"{steps} step{'' if steps == 1 else 's'}"
+            said = Sentence(f"An earlier session of this model and these texts ({count}, {_ago(offer.saved)}) can be continued.")
+            yes = button(f"Continue at step {offer.recipe.head}?", self.state.resume, tooltip="Takes all its steps again, exactly", primary=True)
+            no = button("Not now", self.state.decline, tooltip="Begin at the start; the earlier session stays saved")
+            self._offer = widgets.HBox([said, yes, no]).add_class("uv-offer")
+            self.widget.children = (*self.widget.children, self._offer)
+
+    def close(self) -> None:
+        """Stop watching the offer."""
+        self.state.unobserve(self._on_offer, "offer")
+        super().close()
+
+
+def _ago(saved: float) -> str:
+    """How long ago, roughly."""
+    minutes = max(0.0, time.time() - saved) / 60
+    if minutes < 1:
+        return "just now"
+    if minutes < 90:
+        return f"{minutes:.0f} min ago"
+    return f"{minutes / 60:.0f} h ago" if minutes < 48 * 60 else f"{minutes / 1440:.0f} days ago"
