@@ -12,6 +12,7 @@ from unlearnviz.engine.progress import Progress
 from unlearnviz.errors import UnlearnvizError
 from unlearnviz.views.branching import Branching
 from unlearnviz.views.guided import Guided
+from unlearnviz.views.kept import Kept
 from unlearnviz.views.next_step import NextStep
 from unlearnviz.views.picks import Picks
 from unlearnviz.views.picture import Picture, take
@@ -30,11 +31,11 @@ if TYPE_CHECKING:
 LAST = "generation"  # measured last: reading takes longer than looking at charts
 
 
-class SessionState(Branching, Guided, NextStep, Picks, Showing, Trials):
+class SessionState(Branching, Guided, Kept, NextStep, Picks, Showing, Trials):
     """What the page knows of a session.
 
-    `Branching` has the verbs of branches, `Guided` what helps to begin, `NextStep` what is chosen for the next step, `Picks` the
-    verbs that pick, `Showing` which view is shown, `Trials` the verbs that compare runs and twins.
+    `Branching` has the verbs of branches, `Guided` what helps to begin, `Kept` those of recipes, `NextStep` what is chosen for the
+    next step, `Picks` the verbs that pick, `Showing` which view is shown, `Trials` the verbs that compare runs and twins.
 
     Attributes:
         picture: the immutable mirror of the session; replaced once per piece of work.
