@@ -131,6 +131,10 @@ def test_where_the_copies_that_undo_needs_find_no_room_the_card_says_so_and_the_
     assert place(card, "all").impossible == f"a step keeps copies of {2 * size:,} bytes to be undone; allowed are 0"
     with pytest.raises(NotPossible):
         session.step(where="all")
+    roomy = worlds.session(memory_budget=size)
+    assert [place(model_card(roomy), where).on_disk for where in ("embedding.output", "all")] == [False, True]
+    roomy.step(where="all")
+    assert roomy.snapshots.store.disk_bytes > 0
 
 
 def test_what_a_session_lacks_is_said_with_what_to_do():

@@ -47,6 +47,9 @@ def test_before_anything_is_picked_nothing_was_timed(opened):
 def test_it_is_folded_and_nothing_is_made_for_it_unless_a_step_does_not_fit(shown):
     panel, _ = shown(About)
     assert (panel.open, panel.built) == (False, False)
+    panel, _ = shown(About, memory_budget=10_000)
+    panel.fold.unfolded = True
+    assert ", copies on disk" in line(panel, "all")[2]  # it fits, but takes longer
     panel, _ = shown(About, memory_budget=0, disk_budget=0)
     assert (panel.open, panel.built) == (True, True)
     where, weights, memory, why = line(panel, "all")

@@ -41,6 +41,7 @@ class Place:
         memory: bytes beside the model: gradients, what the backward pass keeps, and the copy by which it is undone; an estimate.
         seconds: one step; None where nothing was timed yet.
         measured: whether such a step was timed here; else the seconds are an estimate.
+        on_disk: whether the copies of one step are over the memory budget, so that they are written to disk and a step takes longer.
         impossible: why no step can be taken there; "" where one can.
     """
 
@@ -49,6 +50,7 @@ class Place:
     memory: int = 0
     seconds: float | None = None
     measured: bool = False
+    on_disk: bool = False
     impossible: str = ""
 
 
@@ -177,7 +179,7 @@ def _place(session: Session, where: str, speed: float | None) -> Place:
     impossible = "" if 2 * size <= room else f"a step keeps copies of {2 * size:,} bytes to be undone; allowed are {room:,}"
     kept = _kept(model, _lowest(model, selection), texts * longest)
     numbers = sum(model.parameters[name].numel() for name in selection.names)
-    return Place(where, numbers, 2 * size + kept, seconds, taken is not None, impossible)
+    return Place(where, numbers, 2 * size + kept, seconds, taken is not None, 2 * size > copies.memory_budget, impossible)
 
 
 def _bytes(model: LanguageModel, names: Sequence[str]) -> int:
@@ -187,7 +189,8 @@ def _bytes(model: LanguageModel, names: Sequence[str]) -> int:
 def _kept(model: LanguageModel, lowest: int, tokens: int) -> int:
     """Bytes that the backward pass needs of the forward one: what goes in and out of each matrix above, and the logits twice."""
     depth, layout = _depths(model), model.layout
-    states = sum(sum(p.shape) for name, p in model.parameters.items() if p.dim() == 2 and max(lowest, 0) <= depth[name] <= layout.blocks)
+    lowest, last = max(lowest, 0), layout.blocks
+    states = sum(sum(p.shape) for name, p in model.parameters.items() if p.dim() == 2 and lowest <= depth[name] <= last)
     rows, width = model.parameters[layout.output_embedding].shape
     return tokens * (states + 2 * int(rows) + int(width)) * model.parameters[layout.input_embedding].element_size()
 

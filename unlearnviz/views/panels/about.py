@@ -77,4 +77,5 @@ def _cost(place: Place) -> tuple[str, ...]:
     if place.impossible:
         return place.where, f"{place.parameters:,}" if place.parameters else "none", "impossible", place.impossible
     seconds = "not timed yet" if place.seconds is None else f"{number(place.seconds)}{'' if place.measured else ' (estimate)'}"
-    return place.where, f"{place.parameters:,}", size_in_words(place.memory), seconds
+    memory = size_in_words(place.memory) + (", copies on disk" if place.on_disk else "")
+    return place.where, f"{place.parameters:,}", memory, seconds

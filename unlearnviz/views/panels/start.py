@@ -35,7 +35,7 @@ class Start(Panel):
             description="Person",
             options=((NOBODY, ""), *((name, name) for name in self._people)),
             tooltip="All texts about this person shall be forgotten",
-            style={"description_width": "52px"},
+            style={"description_width": "initial"},
             layout={"flex": "1 1 150px", "min_width": "0", "width": "auto", "display": None if self._people else "none"},
         )
         self.single = button(

@@ -40,7 +40,7 @@ class TryClaim(Panel):
         """The list of claims, the prediction, the button for the steps, the way out, and what came of it."""
         self.preset: Preset | None = None
         self._from: tuple[History, int, Reading] | None = None  # history, step and perplexity where the prediction was given
-        common = {"style": {"description_width": "46px"}, "layout": {"width": "97%"}}
+        common = {"style": {"description_width": "initial"}, "layout": {"width": "97%"}}
         self.claim = widgets.Dropdown(
             description="Claim", options=[(CHOOSE, ""), *((preset.title, preset.title) for preset in PRESETS)], **common
         )
