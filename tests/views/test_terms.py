@@ -152,6 +152,7 @@ KNOWN = {  # term -> the numbers of its example, in order
     "verification-error": lambda f: [f.value("verification-error", "start"), f.value("verification-error"), STEPS],
     "unlearning-error": lambda _: [tofu("start", "unlearning-error"), tofu("twin", "unlearning-error")],
     "relearning": lambda _: [tofu("twin", "relearning")],
+    "trade-off": lambda f: [STEPS, f.value("perplexity"), 100 * (f.group("retain", "now") / f.group("retain", "start") - 1)],
     "verdict": lambda f: [f.value("perplexity"), len(spread(f)), max(spread(f))],
     "generation": lambda _: [STEPS],
     "gradient-norm": lambda f: [
@@ -188,6 +189,7 @@ KNOWN = {  # term -> the numbers of its example, in order
     "tau": lambda f: [20, f.row("perplexity", "start", "nll", group="never seen")],
     "rho": lambda _: [methods["partial-amnesiac"]().keep],
     "similar-at-least": lambda _: [FIRST, 100],
+    "passes": lambda f: [len(f.taught), f.session.lineage.recipe.epochs],
     "step": lambda f: [STEPS, f.value("perplexity", "start"), f.value("perplexity")],
     **{
         name: lambda _, mine=mine: [people(), *(way(each)["forget"]["mean"] for each in ("do nothing", mine)), way(mine)["rise"]["mean"]]

@@ -10,6 +10,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from unlearnviz.errors import BadSetting
+from unlearnviz.views.explained import explained_setting
 from unlearnviz.views.fold import folded
 
 WIDE = {"description_width": "130px"}
@@ -31,7 +32,7 @@ class Controls:
         for each in fields(cls):
             if "help" not in each.metadata or (self._kinds[each.name] == "other" and not each.metadata["choices"]):
                 continue  # no setting, or one that has no control: it keeps its default
-            control = _control(each)
+            control = explained_setting(_control(each), cls, each.name)
             self.by_name[each.name] = control
             (advanced if each.metadata["advanced"] else basic).append(control)
         parts: list[widgets.Widget] = [*basic]

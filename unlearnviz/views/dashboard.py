@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 
 from unlearnviz.views.controls import close_all, every
+from unlearnviz.views.explained import Explained
 from unlearnviz.views.frame import Frame
 from unlearnviz.views.keys import Keys
 from unlearnviz.views.panels import all_panels
@@ -46,7 +47,7 @@ class Dashboard(Worded, widgets.VBox):
         self.views = {view: self._view(view) for view in VIEWS}
         above = widgets.HBox([panel.widget for panel in self.panels if not panel.view]).add_class("uv-above")
         bar = widgets.HBox([self.tabs, head, self.projector, self.shortcuts]).add_class("uv-bar")
-        super().__init__([self.frame, self.sentence, self.error, above, bar, *self.views.values()])
+        super().__init__([self.frame, Explained(), self.sentence, self.error, above, bar, *self.views.values()])
         self.add_class("uv-dashboard")
         self._closed = False
         self.frame.on_here(self.tell_all)

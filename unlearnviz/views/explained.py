@@ -9,9 +9,10 @@ import anywidget
 import ipywidgets as widgets
 import traitlets
 
-from unlearnviz.views.terms import dictionary, setting_name, term
+from unlearnviz.views.terms import TERMS, dictionary, setting_name, term
 
 HERE = Path(__file__).parent
+MARK = "uv-term-"  # begins the classes that tell the page (terms.js)
 W = TypeVar("W", bound=widgets.DOMWidget)
 
 
@@ -22,13 +23,20 @@ def explained(widget: W, *names: str) -> W:
         UnknownName: a name is no term.
     """
     for name in names:
-        widget.add_class(f"uv-term-{term(name).name}")
+        widget.add_class(MARK + term(name).name)
     return widget
+
+
+def explained_anew(widget: widgets.DOMWidget, *names: str) -> None:
+    """Other words from now on; a name that is no term, such as that of a method of a notebook cell, is passed over."""
+    for each in [each for each in widget._dom_classes if each.startswith(MARK)]:  # noqa: SLF001 (ipywidgets has no other list of them)
+        widget.remove_class(each)
+    explained(widget, *(name for name in names if name in TERMS))
 
 
 def explained_setting(widget: W, cls: type[Any], field: str) -> W:
     """Give the control of a setting a "?" with its help."""
-    widget.add_class(f"uv-term-{setting_name(cls, field)}")
+    widget.add_class(MARK + setting_name(cls, field))
     return widget
 
 

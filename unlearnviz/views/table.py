@@ -38,10 +38,11 @@ export default {
         top.append(title);
       }
       const body = table.createTBody();
-      for (const [first, ...others] of model.get("rows")) {
+      for (const [index, [first, ...others]] of model.get("rows").entries()) {
         const line = body.insertRow();
         const title = cell("th", first);
         title.scope = "row";
+        if (model.get("terms")[index]) title.className = `uv-term-${model.get("terms")[index]}`; // gets a "?" (terms.js)
         line.append(title, ...others.map((text) => cell("td", text)));
       }
       table.prepend(caption);
@@ -78,6 +79,7 @@ class Table(anywidget.AnyWidget):
         head: the titles of the columns.
         rows: one sequence of texts per line; the first one names the line.
         summary: what it says, in a sentence below.
+        terms: names of terms, one per line, each behind a "?" beside the title of its line.
     """
 
     _esm = _ESM
@@ -87,9 +89,12 @@ class Table(anywidget.AnyWidget):
     head: traitlets.List[str] = traitlets.List(traitlets.Unicode()).tag(sync=True)
     rows: traitlets.List[list[str]] = traitlets.List().tag(sync=True)
     summary = traitlets.Unicode().tag(sync=True)
+    terms: traitlets.List[str] = traitlets.List(traitlets.Unicode()).tag(sync=True)  # the word that each line is about
 
-    def __init__(self, caption: str, head: Sequence[str], rows: Sequence[Sequence[str]] = (), *, summary: str = "") -> None:
-        super().__init__(caption=caption, head=list(head), rows=[list(row) for row in rows], summary=summary)
+    def __init__(
+        self, caption: str, head: Sequence[str], rows: Sequence[Sequence[str]] = (), *, summary: str = "", terms: Sequence[str] = ()
+    ) -> None:
+        super().__init__(caption=caption, head=list(head), rows=[list(row) for row in rows], summary=summary, terms=list(terms))
 
     def update(self, rows: Sequence[Sequence[str]], *, summary: str) -> None:
         """Other lines and another sentence, in one message."""

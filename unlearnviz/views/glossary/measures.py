@@ -161,6 +161,15 @@ MEASURES = (
         ("leak", "twin"),
     ),
     Term(
+        "trade-off",
+        "trade-off",
+        "What a run of steps does to the forget texts, against what it costs the texts to keep: each run is a line from the start.",
+        "upwards: the measure; to the right: 100 × (perplexity of texts to keep ÷ that at the start − 1), in percent",
+        "To the height of the twin, and as little to the right as can be.",
+        "7 steps of gradient ascent on the embedding end at 29, and raise the perplexity of the retain texts by +5.0 %.",
+        ("retain", "twin", "path"),
+    ),
+    Term(
         "verdict",
         "verdict",
         "Whether a value lies within the range of the twins: as if the texts had never been seen, by this measure.",

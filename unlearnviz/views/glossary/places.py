@@ -132,6 +132,15 @@ PLACES = (
         ("similarity", "membership-inference"),
     ),
     Term(
+        "passes",
+        "passes",
+        "How often Learn goes over all the taught texts; more passes know them better, and take longer.",
+        "updates = passes × texts ÷ texts of an update",
+        "Until it knows the texts: their perplexity is then near 1.",
+        "The shipped model went over its 627 texts 24 times.",
+        ("ledger", "perplexity"),
+    ),
+    Term(
         "step",
         "step",
         "One use of the method at the place; it is measured at once and can be undone, bit for bit.",

@@ -105,6 +105,15 @@ TEXTS = (
         ("start", "now"),
     ),
     Term(
+        "recipe",
+        "recipe",
+        "All that leads to where you stand, in a few kB of text: what was picked, each step with its settings, and the seeds.",
+        "recipe = hashes of model and texts + picks + steps + prompts; no weights",
+        "It is saved after every step, so nothing is lost when the kernel ends.",
+        "Take a step in the shipped world, restart the kernel, open the page again: it offers to continue where you were.",
+        ("path",),
+    ),
+    Term(
         "ledger",
         "ledger",
         "What was written down while the model learned: which way each tracked text pulled, and what each update changed.",

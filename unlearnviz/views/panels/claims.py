@@ -10,6 +10,7 @@ from unlearnviz.papers import Trial, claims
 from unlearnviz.views.chart import Chart
 from unlearnviz.views.claim_figures import CAPTION, HEAD, counted, intervals, rows, title, told
 from unlearnviz.views.controls import button
+from unlearnviz.views.explained import explained
 from unlearnviz.views.panels.panel import WIDE, Panel
 from unlearnviz.views.sentence import Sentence
 from unlearnviz.views.table import Table
@@ -26,13 +27,14 @@ class Claims(Panel):
     """Of the chosen claim its intervals and its step, and a table of all of them."""
 
     title = "Claims: what four papers say, and what was found here"
+    terms = ("claim",)
     view, column, order = "Judge", WIDE, 6
     folded = True
 
     def build(self) -> list[widgets.Widget]:
         """The list to choose from, the claim in words and as a picture, its button; and the table of all."""
         self.claims = claims()
-        self.table = Table(CAPTION, HEAD, rows(self.claims), summary=counted(self.claims))
+        self.table = explained(Table(CAPTION, HEAD, rows(self.claims), summary=counted(self.claims)), "claim")
         self.chosen = widgets.Dropdown(
             description="look at",
             options=[(title(k, claim), claim.id) for k, claim in enumerate(self.claims, start=1)],
@@ -40,7 +42,7 @@ class Claims(Panel):
             layout={"width": "97%"},
         )
         self.said = Sentence()
-        self.chart = Chart(None, summary="")
+        self.chart = explained(Chart(None, summary=""), "claim")
         self.run = button("Run", self._run, tooltip="Steering is set to the method of this claim, and takes one step", width="90px")
         self.way = Sentence()
         self.chosen.observe(self._look, "value")

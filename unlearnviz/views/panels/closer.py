@@ -11,6 +11,7 @@ from unlearnviz.engine.probes.conflict import Conflict
 from unlearnviz.views.chart import Chart
 from unlearnviz.views.compared import below, beside
 from unlearnviz.views.controls import offer
+from unlearnviz.views.explained import explained
 from unlearnviz.views.figures import block_name
 from unlearnviz.views.fold import Fold
 from unlearnviz.views.influence_figures import snippet
@@ -30,6 +31,7 @@ class Closer(Panel):
     """Three folds below Layers."""
 
     title = "A closer look"
+    terms = ("gradient-norm", "conflict", "activation-gradient")
     view, column, order = "Where", 2, 0
 
     def build(self) -> list[widgets.Widget]:
@@ -49,7 +51,7 @@ class Closer(Panel):
     # -- text by text -------------------------------------------------------------------------------------------------
 
     def _build_by_text(self) -> Sequence[widgets.Widget]:
-        self.map = Chart(None, summary="")
+        self.map = explained(Chart(None, summary=""), "gradient-norm", "block")
         self.map.on_click(self._clicked)
         return [self.map]
 
@@ -60,7 +62,7 @@ class Closer(Panel):
     # -- forget against keep ------------------------------------------------------------------------------------------
 
     def _build_keep(self) -> Sequence[widgets.Widget]:
-        self.bars = Chart(None, summary="")
+        self.bars = explained(Chart(None, summary=""), "conflict", "retain")
         self.bars.on_click(self._clicked)
         return [self.bars]
 
@@ -91,7 +93,9 @@ class Closer(Panel):
             description="layer", options=[(block_name(each, layout.module), each) for each in layers], value=layers[0], **drop
         )
         self.said = Sentence()
-        self.tokens = TokenText()
+        self.tokens = explained(TokenText(), "activation-gradient", "loss")
+        explained(self.shade, "loss", "activation-gradient")
+        explained(self.layer, "block", "embedding")
         for control in (self.text, self.shade, self.layer):
             control.observe(self._chosen, "value")
         return [self.text, self.shade, self.layer, self.tokens, self.said]

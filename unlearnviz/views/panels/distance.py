@@ -10,6 +10,7 @@ from unlearnviz.views.chart import Chart
 from unlearnviz.views.compared import over
 from unlearnviz.views.controls import button, offer
 from unlearnviz.views.distance_figures import LABEL, VIEWS, distance, groups
+from unlearnviz.views.explained import explained
 from unlearnviz.views.figures import block_name
 from unlearnviz.views.panels.panel import WIDE, Panel
 
@@ -21,6 +22,7 @@ class Distance(Panel):
     """A chart of points, of the whole model or of one part; it draws what Drift has measured anyway."""
 
     title = "Distance: how far from the start, and is it the way to the twin?"
+    terms = ("update-size", "direction")
     view, column, order = "Judge", WIDE, 4
     folded = True
 
@@ -32,7 +34,8 @@ class Distance(Panel):
         self.twins = button(
             "Measure all twins", lambda: self.state.judge([LABEL]), tooltip="How far twins lie apart that differ in nothing but the seed"
         )
-        self.chart = Chart(None, summary="")
+        self.chart = explained(Chart(None, summary=""), "direction", "update-size", "twin")
+        explained(self.part, "where", "block")
         self.chart.on_click(self._clicked)
         for control in (self.part, self.drawing):
             control.observe(self._chosen, "value")

@@ -8,6 +8,7 @@ from unlearnviz.engine.probes.update_size import UpdateSize
 from unlearnviz.views import figures
 from unlearnviz.views.chart import Chart
 from unlearnviz.views.compared import over
+from unlearnviz.views.explained import explained
 from unlearnviz.views.panels.panel import Panel
 
 if TYPE_CHECKING:
@@ -20,12 +21,13 @@ class Drift(Panel):
     """Distances in weight space along the path."""
 
     title = "Drift"
+    terms = ("update-size", "direction")
     view, column, order = "Where", 1, 1
 
     def build(self) -> list[widgets.Widget]:
         """One chart."""
         self.state.probe(UpdateSize(), self.view)
-        self.chart = Chart(None, summary="The distance from the start appears here.")
+        self.chart = explained(Chart(None, summary="The distance from the start appears here."), "update-size", "twin")
         return [self.chart]
 
     def show(self, picture: Picture) -> None:

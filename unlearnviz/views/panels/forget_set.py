@@ -25,6 +25,7 @@ class ForgetSet(Panel):
     """Chooses what shall be forgotten."""
 
     title = "Forget set"
+    terms = ("forget",)
     view, column, order = "Neighbours", 0, 0
 
     def build(self) -> list[widgets.Widget]:

@@ -18,6 +18,7 @@ from unlearnviz.numbers import signed
 from unlearnviz.views.chart import Chart
 from unlearnviz.views.compared import below
 from unlearnviz.views.controls import Controls
+from unlearnviz.views.explained import explained
 from unlearnviz.views.fold import folded
 from unlearnviz.views.influence_figures import BY, WAYS, influence_map, row_names, scores, token_rows
 from unlearnviz.views.on_request import OnRequest
@@ -54,6 +55,7 @@ class Influence(Panel):
     """A map of texts x parts on request; a click on a row opens the text, token by token."""
 
     title = "Influence: which texts keep the forget texts in the model?"
+    terms = ("influence", "token-influence")
     view, column, order = "Who", WIDE, 0
 
     def build(self) -> list[widgets.Widget]:
@@ -67,7 +69,9 @@ class Influence(Panel):
         self.score = widgets.Dropdown(description="what counts", options=(*SCORES, REMOVAL), value=SCORES[0], **drop)
         head, self.advanced = folded("Advanced", [self.score])  # with the settings of a removal, once one was asked for
         self.meaning = widgets.HTML()
-        self.map = Chart(None, summary="")
+        self.map = explained(Chart(None, summary=""), "influence", "removal", "never-seen")
+        explained(self.score, "influence", "influence-cosine", "shared-words", "removal")
+        explained(self.by, "where", "forget")
         self.map.on_click(self._clicked)
         self.detail = widgets.VBox(layout={"display": "none"})  # filled when a row is first clicked
         self._passage = ""
@@ -102,7 +106,8 @@ class Influence(Panel):
         drop = {"style": {"description_width": "90px"}, "layout": {"width": "300px"}}
         self.text = Sentence()
         self.group = widgets.Dropdown(description="part", options=[("the whole model", "")], value="", **drop)
-        self.tokens = TokenText(label="influence of each token", unit="nats per token and rate")
+        self.tokens = explained(TokenText(label="influence of each token", unit="nats per token and rate"), "token-influence")
+        explained(self.group, "where", "shared-words")
         self.group.observe(lambda _change: self._show_tokens(self.state.picture), "value")
         self.detail.children = (self.text, self.group, self.tokens)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from unlearnviz.engine.probes.gradient_norm import GradientNorm
 from unlearnviz.views.chart import Chart
 from unlearnviz.views.compared import below, beside
+from unlearnviz.views.explained import explained
 from unlearnviz.views.layer_figures import layers_now, layers_over_steps
 from unlearnviz.views.on_request import OnRequest
 from unlearnviz.views.panels.panel import Panel
@@ -23,13 +24,14 @@ class Layers(Panel):
     """Where in the model the forget texts pull."""
 
     title = "Layers"
+    terms = ("gradient-norm", "block", "embedding")
     view, column, order = "Where", 0, 0
 
     def build(self) -> list[widgets.Widget]:
         """Bars, heat map, and a switch for slow models."""
         self.state.probe(GradientNorm(), self.view)
-        self.bars = Chart(None, summary="Gradient norms appear here.")
-        self.map = Chart(None, summary="")
+        self.bars = explained(Chart(None, summary="Gradient norms appear here."), "gradient-norm", "embedding.input", "embedding.output")
+        self.map = explained(Chart(None, summary=""), "gradient-norm", "block")
         self.bars.on_click(self._clicked)
         self.map.on_click(self._clicked)
         self.request = OnRequest(self.state, LABEL)

@@ -11,6 +11,7 @@ from unlearnviz.engine.probes.leak import Leak as LeakProbe
 from unlearnviz.views.chart import Chart
 from unlearnviz.views.compared import below
 from unlearnviz.views.controls import button
+from unlearnviz.views.explained import explained
 from unlearnviz.views.leak_figures import COLLATERAL, NOT_YET, collateral, leak
 from unlearnviz.views.panels.panel import WIDE, Panel
 from unlearnviz.views.sentence import Sentence
@@ -26,6 +27,7 @@ class Leak(Panel):
     """A strip of points per group of prompts, and one number with its definition."""
 
     title = "What leaks, and what else was touched"
+    terms = ("leak", "collateral")
     view, column, order = "Judge", WIDE, 1
 
     def build(self) -> list[widgets.Widget]:
@@ -39,7 +41,7 @@ class Leak(Panel):
             tooltip="Ask every prompt, now, at the start, and the twin; it can be stopped",
             width="130px",
         )
-        self.chart = Chart(None, summary=NOT_YET)
+        self.chart = explained(Chart(None, summary=NOT_YET), "leak", "paraphrase", "never-seen", "collateral")
         self.collateral = Sentence(COLLATERAL)
         return [self.ask, self.chart, self.collateral]
 

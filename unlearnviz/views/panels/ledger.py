@@ -11,6 +11,7 @@ from unlearnviz.engine.methods.method import registry
 from unlearnviz.engine.storage_meter import StorageMeter
 from unlearnviz.views.chart import Chart
 from unlearnviz.views.controls import button
+from unlearnviz.views.explained import explained
 from unlearnviz.views.figures import block_name
 from unlearnviz.views.fold import Fold
 from unlearnviz.views.ledger_figures import (
@@ -41,6 +42,7 @@ class Ledger(Panel):
     """A map of what was recorded, two lists to choose from it, and the storage meter."""
 
     title = "Ledger: what was recorded while it learned, to be rolled back"
+    terms = ("ledger", "rho")
     view, column, order = "Judge", WIDE, 5
     folded = True
 
@@ -51,12 +53,14 @@ class Ledger(Panel):
         style = {"description_width": "70px"}
         lists = {"style": style, "rows": 6, "layout": {"width": "300px"}}
         self.shown = widgets.Dropdown(description="show", options=SHOWS, value=SHOWS[0], style=style, layout={"width": "300px"})
-        self.map = Chart(None, summary=NO_LEDGER)
+        self.map = explained(Chart(None, summary=NO_LEDGER), "ledger", "block")
         self.map.on_click(self._clicked)
         self.epochs = widgets.SelectMultiple(description="epochs", **lists)
         self.parts = widgets.SelectMultiple(description="parts", **lists)
         self.method = widgets.Dropdown(description="roll back by", options=METHODS, style={"description_width": "90px"}, layout={"width": "300px"})
         self.set = button("Set Steering to this", self._set, tooltip="The method, these epochs and these parts; nothing is changed before Step")
+        explained(self.method, *METHODS)
+        explained(self.parts, "where", "block")
         self.said = Sentence()
         self.meter = Fold(self.state, "What does it cost to keep this?", self._build_meter, self._show_meter)
         for control in (self.shown, self.epochs, self.parts):
@@ -122,8 +126,8 @@ class Ledger(Panel):
     # -- the storage meter --------------------------------------------------------------------------------------------
 
     def _build_meter(self) -> Sequence[widgets.Widget]:
-        self.bars = Chart(None, summary="")
-        self.costs = Table(CHOICES, [])
+        self.bars = explained(Chart(None, summary=""), "storage", "ledger")
+        self.costs = explained(Table(CHOICES, []), "storage", "rho")
         self._metered: tuple[LedgerStep, ...] | None = None
         return [self.bars, self.costs]
 

@@ -11,6 +11,7 @@ from unlearnviz.engine.probes.text_map import TextMap
 from unlearnviz.views.chart import Chart
 from unlearnviz.views.compared import below
 from unlearnviz.views.controls import button
+from unlearnviz.views.explained import explained
 from unlearnviz.views.losses import LABEL as LOSSES
 from unlearnviz.views.losses import Losses
 from unlearnviz.views.map_figure import Place, text_map
@@ -31,6 +32,7 @@ class Map(Panel):
     """Folded; drawn when asked, coloured by the change of each text's loss since the start."""
 
     title = "Map of the texts: what the model reads alike, and what moved; draw around texts to pick them"
+    terms = ("text-map",)
     view, column, order = "Neighbours", WIDE, 0
     folded = True
 
@@ -44,7 +46,7 @@ class Map(Panel):
         self.state.live(LABEL, live=False)
         meaning = "Where the model puts each text, and how its loss changed since the start"
         self.draw = button("Draw the map", self._ask, tooltip=meaning, width="130px")
-        self.chart = Chart(None, summary=NOT_YET)
+        self.chart = explained(Chart(None, summary=NOT_YET), "text-map", "loss")
         self.chart.on_select(self._select)
         self.add = button("Add the selected", self._add, primary=True)
         self.add.layout.display = "none"

@@ -10,6 +10,7 @@ from unlearnviz.engine.probes.membership_inference import MembershipInference
 from unlearnviz.views.chart import Chart
 from unlearnviz.views.compared import below, over
 from unlearnviz.views.controls import button
+from unlearnviz.views.explained import explained
 from unlearnviz.views.membership_figures import NOT_YET, TITLES, Readings, calls, curves, first_threshold, histograms, span
 from unlearnviz.views.panels.panel import WIDE, Panel
 from unlearnviz.views.slider import Slider
@@ -25,6 +26,7 @@ class Membership(Panel):
     """Two histograms with a threshold, and the curve of all thresholds."""
 
     title = "Membership: can it be told that the model was taught these texts?"
+    terms = ("membership-inference", "auc")
     view, column, order = "Judge", WIDE, 3
     folded = True
 
@@ -43,9 +45,11 @@ class Membership(Panel):
             style={"description_width": "90px"},
             layout={"width": "320px"},
         )
-        self.threshold = Slider(label="Threshold", disabled=True)
+        self.threshold = explained(Slider(label="Threshold", disabled=True), "similar-at-least", "auc")
+        explained(self.by, "membership-inference", "loss")
         half = {"flex": "1 1 380px", "min_width": "0", "width": "auto"}
-        self.bars, self.curve = Chart(None, summary=NOT_YET, layout=half), Chart(None, summary="", layout=half)
+        self.bars = explained(Chart(None, summary=NOT_YET, layout=half), "membership-inference", "never-seen")
+        self.curve = explained(Chart(None, summary="", layout=half), "auc", "twin")
         self._readings = Readings(None, None, None)
         self._drawn: tuple[int, str, int | None] = (-1, "", None)  # where we stood, and what was compared
         self._set_for = ""  # the number that the threshold was set for

@@ -14,6 +14,7 @@ from unlearnviz.numbers import number
 from unlearnviz.views.chart import Chart
 from unlearnviz.views.comparing import Comparing
 from unlearnviz.views.controls import button, close_all
+from unlearnviz.views.explained import explained
 from unlearnviz.views.figures import block_name
 from unlearnviz.views.fold import Fold
 from unlearnviz.views.losses import Losses
@@ -38,14 +39,15 @@ class Neighbours(Panel):
     """Fuzzy matches, above a threshold that changes this list and never the measured groups."""
 
     title = "Neighbours"
+    terms = ("neighbours", "similarity")
     view, column, order = "Neighbours", 1, 0
 
     def build(self) -> list[widgets.Widget]:
         """Threshold, histogram, how to sort, the list, what to do with it, and how to compare."""
         self.comparing, self.losses = Comparing(self.state), Losses(self.state, self.view)
-        self.threshold = Slider(label="Similar at least", minimum=0, maximum=100, step=1, value=FIRST)
-        self.histogram = Chart(None, summary=WAITING)
-        self.sort = widgets.Dropdown(description="Sort by", options=SORTS, **DROP)
+        self.threshold = explained(Slider(label="Similar at least", minimum=0, maximum=100, step=1, value=FIRST), "similar-at-least", "similarity")
+        self.histogram = explained(Chart(None, summary=WAITING), "similarity", "neighbours")
+        self.sort = explained(widgets.Dropdown(description="Sort by", options=SORTS, **DROP), "similarity", "model-similarity")
         self.list = PassageList(
             label="Fuzzy matches", empty="No text is this similar.", height=330, on_toggle=self._add, on_leave=self._leave
         )
@@ -64,7 +66,7 @@ class Neighbours(Panel):
         return [self.threshold, self.histogram, self.sort, self.list, self.actions, *self.advanced.widgets]
 
     def _build_advanced(self) -> Sequence[widgets.Widget]:
-        self.scorer = widgets.Dropdown(description="Score", options=SCORERS, **DROP)
+        self.scorer = explained(widgets.Dropdown(description="Score", options=SCORERS, **DROP), "similarity")
         self.ignored = {
             each.name: widgets.Checkbox(
                 value=bool(each.default), description=f"ignore {each.name}", tooltip=each.metadata["help"], indent=False
@@ -76,6 +78,7 @@ class Neighbours(Panel):
         self.layer = widgets.Dropdown(
             description="Layer", options=[("embedding", 0), *blocks], tooltip="Where the model's similarity is taken", **DROP
         )
+        explained(self.layer, "model-similarity", "block")
         for control in (self.scorer, *self.ignored.values()):
             control.observe(self._compare, "value")
         self.layer.observe(self._ask_at, "value")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import ipywidgets as widgets
 
 from unlearnviz.views.controls import close_all
+from unlearnviz.views.explained import explained
 from unlearnviz.views.fold import FoldButton
 from unlearnviz.views.in_words import in_words
 
@@ -27,6 +28,7 @@ class Panel:
     """
 
     title: ClassVar[str] = ""
+    terms: ClassVar[tuple[str, ...]] = ()  # the words that the "?" beside the heading explains
     view: ClassVar[str] = ""  # one of `showing.VIEWS`, or "": above them, always in sight, without a heading
     column: ClassVar[int] = 0  # 0, 1 or 2, from left to right, or WIDE: below them, over all three
     order: ClassVar[int] = 0  # from top to bottom within the column
@@ -43,6 +45,8 @@ class Panel:
             head = [self.fold]
         elif self.view:
             head = [widgets.HTML(f"<h3 class='uv-heading'>{html.escape(self.title)}</h3>")]
+        for each in head:
+            explained(each, *self.terms)
         self.widget = widgets.VBox(head)
         self.widget.add_class("uv-panel").add_class("uv-" + type(self).__name__.lower())
         state.observe(self._on_view, "view")

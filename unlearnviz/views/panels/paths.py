@@ -10,6 +10,7 @@ from unlearnviz.engine.methods.fine_tune import FineTune
 from unlearnviz.errors import UnlearnvizError
 from unlearnviz.views.chart import Chart
 from unlearnviz.views.controls import button
+from unlearnviz.views.explained import explained
 from unlearnviz.views.measures import measures
 from unlearnviz.views.panels.panel import WIDE, Panel
 from unlearnviz.views.path_figures import trade_off
@@ -24,6 +25,7 @@ class Paths(Panel):
     """A chart of all branches, and the buttons that add one."""
 
     title = "Paths: runs of several methods from the same start, side by side"
+    terms = ("trade-off", "path")
     view, column, order = "Judge", WIDE, 2
     folded = True
 
@@ -47,7 +49,8 @@ class Paths(Panel):
         self.every = widgets.Checkbox(
             value=True, description="measure it after every step", disabled=True, indent=False, layout={"width": "auto"}
         )
-        self.chart = Chart(None, summary="")
+        self.chart = explained(Chart(None, summary=""), "trade-off", "start", "twin")
+        explained(self.upwards, "trade-off", "verdict")
         self.chart.on_click(self._clicked)
         self.upwards.observe(self._chosen, "value")
         self.every.observe(self._switched, "value")

@@ -9,6 +9,7 @@ import ipywidgets as widgets
 from unlearnviz.views.chart import Chart
 from unlearnviz.views.compared import over
 from unlearnviz.views.controls import button
+from unlearnviz.views.explained import explained
 from unlearnviz.views.panels.panel import Panel
 from unlearnviz.views.perplexity_figure import perplexity
 from unlearnviz.views.sentence import Sentence
@@ -26,7 +27,7 @@ class PerplexityPanel(Panel):
 
     def build(self) -> list[widgets.Widget]:
         """One chart; what to do where no twin fits; and a check of the numbers, whose answer is one sentence."""
-        self.chart = Chart(None, summary="")
+        self.chart = explained(Chart(None, summary=""), "perplexity", "start", "twin", "twin-range")
         self.check = button(
             "Check this number",
             lambda: self.state.check("perplexity"),

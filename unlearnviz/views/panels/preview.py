@@ -9,6 +9,7 @@ import ipywidgets as widgets
 from unlearnviz.views.chart import Chart
 from unlearnviz.views.compared import below
 from unlearnviz.views.controls import button
+from unlearnviz.views.explained import explained
 from unlearnviz.views.panels.panel import Panel
 from unlearnviz.views.preview_figures import NOT_YET, foreseen, of_last_step
 
@@ -20,6 +21,7 @@ class Preview(Panel):
     """A button, and bars per group of texts."""
 
     title = "Preview"
+    terms = ("preview",)
     view, column, order = "Where", 1, 0
 
     def build(self) -> list[widgets.Widget]:
@@ -27,7 +29,7 @@ class Preview(Panel):
         self.ask = button("Preview the step", self.state.preview, tooltip="What the step would change; nothing is changed yet")
         self.every = widgets.Checkbox(value=False, description="preview every step", indent=False, layout={"width": "auto"})
         self.every.observe(self._switched, "value")
-        self.chart = Chart(None, summary=NOT_YET)
+        self.chart = explained(Chart(None, summary=NOT_YET), "preview", "loss")
         self.state.observe(self._redraw, ["method", "where"])
         row = {"flex_flow": "row wrap", "align_items": "center"}
         return [widgets.HBox([self.ask, self.every], layout=row), self.chart]

@@ -10,6 +10,7 @@ from unlearnviz.engine.probes.push import Push as PushProbe
 from unlearnviz.views.chart import Chart
 from unlearnviz.views.compared import below
 from unlearnviz.views.controls import offer
+from unlearnviz.views.explained import explained
 from unlearnviz.views.influence_figures import snippet
 from unlearnviz.views.panels.panel import WIDE, Panel
 from unlearnviz.views.push_figures import moved, next_words, prompts
@@ -22,6 +23,7 @@ class Push(Panel):
     """Two charts, folded."""
 
     title = "What did this step push? Tokens that moved, and next words that became more and less likely"
+    terms = ("push",)
     view, column, order = "Where", WIDE, 0
     folded = True
 
@@ -29,11 +31,11 @@ class Push(Panel):
         """The rows that moved; a prompt, and the words after it."""
         self.state.probe(PushProbe(), self.view)
         half = {"flex": "1 1 380px", "min_width": "0", "width": "auto"}
-        self.rows = Chart(None, summary="", layout=half)
+        self.rows = explained(Chart(None, summary="", layout=half), "push", "embedding.input", "embedding.output")
         self.prompt = widgets.Dropdown(
             description="prompt", options=[], style={"description_width": "60px"}, layout={"width": "97%"}
         )
-        self.words = Chart(None, summary="")
+        self.words = explained(Chart(None, summary=""), "push", "generation")
         self.prompt.observe(self._chosen, "value")
         right = widgets.VBox([self.prompt, self.words], layout=half)
         return [widgets.HBox([self.rows, right], layout={"flex_flow": "row wrap"})]

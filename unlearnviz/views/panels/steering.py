@@ -11,6 +11,7 @@ from unlearnviz.engine.learning import Recipe
 from unlearnviz.engine.methods.method import registry
 from unlearnviz.errors import UnlearnvizError
 from unlearnviz.views.controls import WIDE, Controls, button, close_all
+from unlearnviz.views.explained import explained, explained_anew
 from unlearnviz.views.panels.panel import Panel
 from unlearnviz.views.sentence import Sentence
 
@@ -25,6 +26,7 @@ class Steering(Panel):
     """The wheel: what the next step does."""
 
     title = "Steering"
+    terms = ("step", "where", "update-norm")
     view, column, order = "Start", 0, 1
 
     def build(self) -> list[widgets.Widget]:
@@ -49,6 +51,7 @@ class Steering(Panel):
             self.state.find_step_size,
             tooltip="Tries sizes until one raises the mean loss of the texts to forget by 0.3 nats; nothing is changed",
         )
+        explained(self.where, "where", "embedding", "embedding.input", "embedding.output", "block")
         self._sized: StepSize | None = None  # what the settings were filled with
         self.learn = button(
             "Learn",
@@ -64,6 +67,7 @@ class Steering(Panel):
             style={"description_width": "48px"},
             layout={"width": "125px"},
         )
+        explained(self.epochs, "passes")
         self.twin = button(
             "Train the twin", self.state.train_twin, tooltip="Retrain without the forget texts: what forgotten means"
         )
@@ -91,6 +95,7 @@ class Steering(Panel):
     def _choose(self, _change: object = None) -> None:
         old = self.settings.children
         self.controls = Controls(registry[self.method.value])
+        explained_anew(self.method, self.method.value, "step")
         self.settings.children = (self.controls.widget,)
         for control in self.controls.by_name.values():
             control.observe(self._tell, "value")

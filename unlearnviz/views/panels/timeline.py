@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import ipywidgets as widgets
 
 from unlearnviz.views.branch_tools import SHOWN, BranchTools
+from unlearnviz.views.explained import explained
 from unlearnviz.views.fold import Fold
 from unlearnviz.views.influence_figures import snippet
 from unlearnviz.views.keys import keyed
@@ -29,9 +30,10 @@ class Timeline(Panel):
     def build(self) -> list[widgets.Widget]:
         """Slider and branches in one line; the tree of branches is built when it is opened."""
         self.slider = Slider(label="Step", minimum=0, maximum=0, step=1, value=0, disabled=True, layout={"flex": ONE_LINE, "width": "auto"})
+        explained(self.slider, "path", "start", "now")
         keyed(self.slider, "scrub")
-        self.branches = _drop("Branch")
-        self.compared = _drop("compare with")
+        self.branches = explained(_drop("Branch"), "path")
+        self.compared = _drop("compare")
         self.more = Fold(self.state, "Branches", self._build_tools, self._show_tools)
         self.slider.observe(self._scrub, "value")
         self.branches.observe(self._switch, "value")

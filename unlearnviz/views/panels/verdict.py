@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import ipywidgets as widgets
 
 from unlearnviz.views.controls import button
+from unlearnviz.views.explained import explained
 from unlearnviz.views.measures import measures
 from unlearnviz.views.panels.panel import WIDE, Panel
 from unlearnviz.views.table import Table
@@ -20,6 +21,7 @@ class Verdict(Panel):
     """A table, measured when asked, and a button for one more twin."""
 
     title = "Verdict: is it as if the texts had never been seen?"
+    terms = ("verdict", "twin-range", "reference")
     view, column, order = "Judge", WIDE, 0
 
     def build(self) -> list[widgets.Widget]:
@@ -40,7 +42,7 @@ class Verdict(Panel):
             lambda: self.state.train_twin(another=True),
             tooltip="The same recipe without these texts, in another order: as long as the model itself took",
         )
-        self.table = Table(CAPTION, HEAD)
+        self.table = explained(Table(CAPTION, HEAD, terms=[each.name for each in self.measures]), "verdict", "twin-range", "start", "now", "twin")
         row = {"flex_flow": "row wrap", "align_items": "center"}
         return [widgets.HBox([self.ask, self.slow, self.another], layout=row), self.table]
 
