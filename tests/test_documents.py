@@ -58,7 +58,7 @@ def test_the_method_and_the_probe_of_contributing_work(tmp_path):
     assert result.returncode == 0, result.stderr
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "notebooks/teaching-with-it.md"])
 def test_what_a_document_names_exists(name):
     text = (ROOT / name).read_text()
     named = set(re.findall(r"`((?:unlearnviz|notebooks|tests|binder)/[\w./-]+)`", text))

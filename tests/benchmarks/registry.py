@@ -128,6 +128,7 @@ SUITES = {
         Suite("large", "one embedding step of a model of GPT-2's size"),
         Suite("laws", "random operations against the laws"),
         Suite("memory", "what a kernel holds after 50 steps with the dashboard open"),
+        Suite("room", "one core and 1 GB, and the app from its address to the first Step"),
         Suite("page", "the dashboard in JupyterLab: drawing, redrawing, Stop, and what must be 0"),
     )
 }

@@ -6,6 +6,7 @@ import importlib.util
 import os
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from unlearnviz.errors import BadSetting, MissingExtra
@@ -35,7 +36,8 @@ def serve(*, port: int | None = None, browser: bool = True, tell: Callable[[str]
     tell(f"Open http://{HOST}:{chosen}/ in a browser. Each page has a Python of its own (about 600 MB). Ctrl-C ends it.")
     from voila.app import Voila
 
-    Voila.launch_instance(options(chosen, browser=browser))
+    with suppress(KeyboardInterrupt):  # the first one voila catches, a second one while it stops its kernels it does not
+        Voila.launch_instance(options(chosen, browser=browser))
 
 
 def options(port: int, *, browser: bool) -> list[str]:
