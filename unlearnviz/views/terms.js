@@ -81,10 +81,11 @@ function render({ model, el }) {
     if (!open) return;
     const at = open.getBoundingClientRect();
     const [wide, high] = [document.documentElement.clientWidth, window.innerHeight];
-    const below = high - at.bottom >= box.offsetHeight + EDGE || high - at.bottom >= at.top;
-    box.style.maxHeight = `${(below ? high - at.bottom : at.top) - 2 * EDGE}px`;
+    const [top, bottom] = [Math.min(at.top, high), Math.max(at.bottom, 0)]; // the button may have scrolled out of sight
+    const below = high - bottom >= box.scrollHeight + 2 * EDGE || high - bottom >= top;
+    box.style.maxHeight = `${(below ? high - bottom : top) - 2 * EDGE}px`;
     box.style.left = `${Math.max(EDGE, Math.min(at.left, wide - box.offsetWidth - EDGE))}px`;
-    box.style.top = `${below ? at.bottom + 4 : Math.max(EDGE, at.top - 4 - box.offsetHeight)}px`;
+    box.style.top = `${below ? bottom + 4 : top - 4 - box.offsetHeight}px`;
   }
 
   function close({ back = false } = {}) {
