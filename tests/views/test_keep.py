@@ -11,6 +11,7 @@ from unlearnviz.engine.methods.gradient_ascent import GradientAscent
 from unlearnviz.errors import BadRecipe
 from unlearnviz.views.dashboard import Dashboard
 from unlearnviz.views.panels.keep import Keep, _ago
+from unlearnviz.views.panels.sayings import Sayings
 from unlearnviz.views.panels.steps import Steps
 
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -136,7 +137,24 @@ def test_the_dashboard_saves_and_offers(living):
     steps.step.click()
     dashboard.state.session.settle()
     other = Dashboard(worlds.session())
-    assert other.state.offer.recipe.head == 1
+    assert other.state.continuable.recipe.head == 1
     dashboard.close()
     other.close()
     assert living() == []
+
+
+def test_prompts_come_along(shown):
+    first, state = shown(Sayings)
+    state.pick(["Tom Lindqvist"])
+    first.prompts[1].value = "Mara Okafor lives in"
+    recipe = state.session.recipe()
+    assert recipe.prompts == first._written()
+    assert recipe.prompts[1] == "Mara Okafor lives in"
+    other, fresh = shown(Sayings)
+    fresh.upload(recipe.to_text())
+    assert other._written() == recipe.prompts
+    assert [row["prompt"] for row in fresh.picture.now("generation").rows] == list(recipe.prompts)
+    assert fresh.session.recipe_hash() == state.session.recipe_hash()
+    fresh.pick(["Mara Okafor"])
+    assert fresh.session.prompts == ()
+    assert "Mara Okafor lives in" not in other._written()

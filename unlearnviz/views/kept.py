@@ -19,7 +19,7 @@ class Kept(traitlets.HasTraits):
     """The part of a page's state that knows recipes.
 
     Attributes:
-        offer: an earlier session of this model and these texts that can be continued (`Continuable`), or None.
+        continuable: an earlier session of this model and these texts that can be continued (`Continuable`), or None.
     """
 
     session: Session
@@ -27,7 +27,7 @@ class Kept(traitlets.HasTraits):
     _done: str
     _acting: bool
 
-    offer = traitlets.Any(None)
+    continuable = traitlets.Any(None)
 
     def start(self, title: str, work: Iterator[Progress], *, quiet: bool = False) -> None:
         """Run a piece of work."""
@@ -43,17 +43,17 @@ class Kept(traitlets.HasTraits):
     def keep(self) -> None:
         """Save the recipe after every step from now on; what an earlier session left is offered, where this one has no step yet."""
         self.session.autosave()
-        self.offer = self.session.continuable() if len(self.session.history) == 1 else None
+        self.continuable = self.session.continuable() if len(self.session.history) == 1 else None
 
     def resume(self) -> None:
         """Take up the session that is offered."""
-        offer = self.offer
+        offer = self.continuable
         if offer is not None:
             self.start("continuing", self._repeating(lambda: self.session.repeating(offer.recipe)))
 
     def decline(self) -> None:
         """The session that is offered is not wanted; its file stays."""
-        self.offer = None
+        self.continuable = None
 
     def upload(self, text: str) -> None:
         """Take all steps of a recipe again, once nothing else runs."""
@@ -64,5 +64,5 @@ class Kept(traitlets.HasTraits):
         found = yield from begin()
         self._readouts.clear()
         self._done = found.sentence
-        self.offer = None
+        self.continuable = None
         yield from self._measuring()

@@ -47,7 +47,7 @@ class Keep(Panel):
     def __init__(self, state: SessionState) -> None:
         super().__init__(state)
         self._offer: widgets.Box | None = None
-        state.observe(self._on_offer, "offer")
+        state.observe(self._on_offer, "continuable")
         state.keep()
 
     def build(self) -> list[widgets.Widget]:
@@ -95,7 +95,7 @@ class Keep(Panel):
 
     def close(self) -> None:
         """Stop watching the offer."""
-        self.state.unobserve(self._on_offer, "offer")
+        self.state.unobserve(self._on_offer, "continuable")
         super().close()
 
 
