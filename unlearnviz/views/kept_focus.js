@@ -8,13 +8,13 @@ function keepFocus(root, signal) {
   }, { signal });
   const watch = new MutationObserver((changes) => {
     for (const { target } of changes) {
-      const nowhere = document.activeElement === document.body || document.activeElement === target;
-      if (target.disabled && target === last && nowhere) {
+      const nowhere = [document.body, target, root].includes(document.activeElement);
+      if (target.disabled && target === last && nowhere && !lent) {
         lent = target;
         root.focus({ preventScroll: true });
       } else if (!target.disabled && target === lent) {
         lent = null;
-        if (document.activeElement === root) target.focus({ preventScroll: true });
+        if (nowhere) target.focus({ preventScroll: true });
       }
     }
   });
