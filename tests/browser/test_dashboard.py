@@ -51,6 +51,21 @@ def test_everything_is_drawn_after_the_cell(page, tmp_path):
         assert page.there.axe(".uv-dashboard")[1] == []
 
 
+def test_a_word_is_explained_by_keys_and_the_notebook_hears_nothing_of_it(page):
+    page.see("Start")
+    mark = page.panel("Perplexity").get_by_role("button", name="What is perplexity?").first
+    mark.press("Enter")
+    said = page.root.get_by_role("dialog", name="perplexity")
+    expect(said).to_contain_text("as unsure as choosing among 10 tokens")
+    page.page.keyboard.press("Escape")
+    expect(said).to_have_count(0)
+    expect(mark).to_be_focused()
+    method = page.panel("Steering").get_by_role("button", name="What is update norm?")  # of a setting: its own help
+    method.press("Enter")
+    expect(page.root.get_by_role("dialog")).to_contain_text("that every update is rescaled to")
+    page.page.keyboard.press("Escape")
+
+
 def test_a_step_moves_the_sentence_the_charts_and_the_numbers_of_the_texts(page):
     said, badges = page.sentence.text_content(), page.badges()
     page.see("Start")
@@ -276,7 +291,7 @@ def test_a_click_on_a_bar_chooses_the_place_of_the_next_step(page):
     panel.locator(".uv-chart").first.locator(".barlayer .point path").nth(3).click(force=True)
     page.there.until("JSON.parse(document.querySelector('.said').textContent).where !== 'embedding'")
     where = page.kernel()["where"]
-    expect(page.panel("Steering").get_by_label("where")).to_have_value(where)
+    expect(page.panel("Steering").get_by_label("where", exact=True)).to_have_value(where)
     held = page.after(page.button("Step").click)
     expect(page.panel("Timeline").locator("output")).to_contain_text(f"one update of {where}, to forget")
     page.after(page.button("Undo").click)
@@ -369,7 +384,7 @@ def test_influence_is_measured_when_asked_and_a_row_opens_its_text(page, tmp_pat
     panel.screenshot(path=str(tmp_path / "influence.png"))
     panel.get_by_role("button", name="Advanced").press("Enter")
     panel.get_by_label("what counts").select_option("removal")
-    expect(panel.get_by_label("damping")).to_be_visible()
+    expect(panel.get_by_label("damping", exact=True)).to_be_visible()
     assert page.there.axe(".uv-influence")[1] == []
     panel.get_by_label("what counts").select_option("gradient product")
     panel.get_by_role("button", name="Advanced").press("Enter")
