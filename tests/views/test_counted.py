@@ -8,7 +8,7 @@ from tests.engine import worlds
 from unlearnviz.engine.probes.probe import Reading
 from unlearnviz.engine.probes.relearning import Relearning
 from unlearnviz.engine.probes.update_size import UpdateSize
-from unlearnviz.views.counted import count, counted
+from unlearnviz.views.counted import count, counted, texts
 from unlearnviz.views.picture import Picture
 
 TEXTS = ("perplexity", "gradient-norm", "memorisation-accuracy", "membership-inference")
@@ -57,3 +57,10 @@ def test_how_many_of_how_many(group, number, said):
 
 def test_texts_of_a_single_token_are_left_out_of_a_number_and_that_is_said():
     assert counted(Picture(pools={"forget": 5}), "forget", 4) == "4 of 5 texts"
+
+
+def test_words_for_what_a_sentence_rests_on(taken):
+    assert texts(taken["gradient-norm"]) == "4 texts"
+    assert texts(taken["leak"], what="prompt").endswith(" prompts")
+    assert texts(reading({"group": "forget", "per_text": {"a": 1.0}})) == "1 text"
+    assert texts(taken["update-size"]) == "the texts"

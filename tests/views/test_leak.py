@@ -55,13 +55,13 @@ def test_a_point_per_prompt_and_a_mean_per_group():
     assert "&lt;b&gt;" in traces["forget"].text[0]
     assert "nobody else's to compare with" in traces["forget"].text[1]
     assert len(set(SHAPES.values())) == len(SHAPES)
-    assert said == f"Mean leak of the facts to forget: 99 % (at the start 100). The floor: 15 on average. {MEANING}"
+    assert said == f"Mean leak of the facts to forget: 99 % over 2 prompts (at the start 100). The floor: 15 on average. {MEANING}"
 
 
 def test_the_sentence_names_the_twin_an_old_step_and_what_could_not_be_measured():
     twin = replace(READING, value=4.25)
     figure, said = leak(READING, None, twin, here=5)
-    assert said.startswith("Measured at step 2, you are at step 5. Mean leak of the facts to forget: 99 % (the twin 4.25).")
+    assert said.startswith("Measured at step 2, you are at step 5. Mean leak of the facts to forget: 99 % over 2 prompts (the twin 4.25).")
     assert {trace.opacity for trace in figure.data if trace.name in ("forget", "neighbours", "never seen")} == {PALE}
     assert leak(None, None, None, here=0) == (None, NOT_YET)
     nothing = replace(READING, value=None, rows=(), note="3 forget texts have no fact marked.")

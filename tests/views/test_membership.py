@@ -90,7 +90,8 @@ def test_bars_up_and_down_hold_all_texts_of_each_kind():
     }
     assert [shape.x0 for shape in figure.layout.shapes] == [2.5]
     assert figure.layout.xaxis.title.text == "loss (nats per token; lower = as if taught)"
-    assert said.startswith("By loss: AUC 97.2 % (95 % interval 94.0 to 98.5, 50 = chance). A threshold that takes at most 10 % of ")
+    assert said.startswith("By loss, over 4 texts to forget and 5 texts never seen: AUC 97.2 % (95 % interval 94.0 to 98.5, 50 = chance). ")
+    assert "A threshold that takes at most 10 % of " in said
     assert "more familiar than texts never seen: that leaks. MIA_L: a classifier that is shown the loss is right about 95.0 % of" in said
     assert said.endswith(f"AUC at the start 97.2 %; of the twin, which is the aim, 97.2 %. {MEANING}")
     assert "MIA_" not in histograms(readings, "min-k", -2.5, here=2)[1]
@@ -114,7 +115,7 @@ def test_texts_that_are_all_alike_can_be_drawn():
 def test_an_older_reading_is_paler_and_says_so():
     figure, said = histograms(Readings(reading(), None, None), "loss", 2.5, here=5)
     assert {trace.opacity for trace in figure.data if trace.type == "bar"} == {PALE}
-    assert said.startswith("Measured at step 2, you are at step 5. By loss: ")
+    assert said.startswith("Measured at step 2, you are at step 5. By loss, over 4 texts to forget and 5 texts never seen: ")
 
 
 def test_the_side_and_the_few_are_said():

@@ -57,7 +57,7 @@ def test_the_verdict_is_in_words(now, twins, words):
 def test_what_cannot_be_judged_says_why_in_the_place_of_the_verdict():
     few = judge(picture(reading(None, note="Too few texts to judge: 5 of at least 50."), (1.0, 2.0)), RECALL)
     assert few.cells == (
-        "Exact recall", "% of facts; lower = less is recited", "–", "–", "1", "1 to 2 (2 twins)", "Too few texts to judge: 5 of at least 50.",
+        "Exact recall", "% of facts; lower = less is recited", "–", "–", "–", "1", "1 to 2 (2 twins)", "Too few texts to judge: 5 of at least 50.",
     )  # fmt: skip
     assert few.stands == ""
     assert judge(picture(None, (1.0, 2.0)), RECALL).cells[-1] == "not measured yet"
@@ -66,7 +66,7 @@ def test_what_cannot_be_judged_says_why_in_the_place_of_the_verdict():
 
 def test_a_line_has_the_start_and_says_where_an_older_reading_was_taken():
     cells = judge(picture(reading(50.0), (0.0, 40.0), step=2, start={"exact-recall": reading(100.0, of="start")}), RECALL).cells
-    assert cells[2:] == ("100", "50 (at step 1)", "0", "0 to 40 (2 twins)", "above all twins, by 10")
+    assert cells[2:] == ("–", "100", "50 (at step 1)", "0", "0 to 40 (2 twins)", "above all twins, by 10")
     assert len(cells) == len(HEAD)
 
 
@@ -126,12 +126,12 @@ def test_the_panel_measures_every_twin_when_asked_and_keeps_what_other_panels_se
     assert state.error is None
     rows = {row[0]: row for row in panel.table.rows}
     twins = [state.picture.twins[seed]["exact-recall"].value for seed in (0, 1)]
-    assert rows["Exact recall of the facts"][4] == f"{twins[0]:.3g}"
+    assert rows["Exact recall of the facts"][5] == f"{twins[0]:.3g}"
     apart = state.session.fitting_twins[1].weights.distance(state.session.fitting_twins[0].weights)
-    assert rows["Verification error"][4:6] == ["0", f"0 to {apart:.3g} (2 twins)"]
+    assert rows["Verification error"][5:7] == ["0", f"0 to {apart:.3g} (2 twins)"]
     assert panel.table.summary.startswith("Step 1 beside 2 twins: ")
     panel.another.click()
-    assert {row[5].split("(")[-1] for row in panel.table.rows} == {"3 twins)"}
+    assert {row[6].split("(")[-1] for row in panel.table.rows} == {"3 twins)"}
     state.lasting = "work"
     assert (panel.ask.disabled, panel.another.disabled) == (True, True)
 

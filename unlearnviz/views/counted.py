@@ -26,6 +26,12 @@ def count(reading: Reading, group: str = "forget") -> int | None:
     return None if parts is None else len(parts)
 
 
+def texts(reading: Reading, group: str = "forget", what: str = "text") -> str:
+    """The same in words: "5 texts", and "the texts" where they are not told apart."""
+    number = count(reading, group)
+    return f"the {what}s" if number is None else f"{number} {what}{'s' if number != 1 else ''}"
+
+
 def counted(picture: Picture, group: str, number: int) -> str:
     """On how many texts a group's number rests, and how they were chosen: "5 texts" to forget, "20 of 595, fixed sample" to retain."""
     pool = picture.pools.get(group, number)

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from unlearnviz.numbers import number, signed
+from unlearnviz.views import counted
 from unlearnviz.views.figures import (
     HOVER,
     WIDE_LEFT,
@@ -77,7 +78,7 @@ def layers_now(picture: Picture, where: str) -> Drawn:
     strongest = max((row for row in rows if "part_of" not in row), key=lambda row: -1.0 if math.isnan(row["norm"]) else row["norm"])
     said = (
         f"The forget texts pull hardest at {block_name(strongest['group'], picture.module)} ({number(strongest['norm'])} nats per unit "
-        f"of weight, root mean square over the texts). "
+        f"of weight, root mean square over {counted.texts(reading)}). "
         f"A long bar is a place where a small change moves these texts most. Click one to make it the place of the next step."
     )
     return figure, f"{said} {USES}" if any(part) else said

@@ -9,6 +9,7 @@ from typing import Any
 
 from unlearnviz.engine.probes.probe import Reading
 from unlearnviz.numbers import number
+from unlearnviz.views import counted
 from unlearnviz.views.figures import HOVER, Drawn, compose, upright
 from unlearnviz.views.influence_figures import snippet
 from unlearnviz.views.plain import plain
@@ -122,7 +123,8 @@ def sentence(now: Reading, start: Reading | None, twin: Reading | None, *, here:
     if now.value is None:
         return f"{when}{MEANING} {now.note}".strip()
     compared = f" ({', '.join(beside)})" if beside else ""
-    return f"{when}Mean leak of the facts to forget: {number(now.value)} %{compared}. {now.note} {MEANING}".replace(
+    prompts = counted.texts(now, what="prompt")
+    return f"{when}Mean leak of the facts to forget: {number(now.value)} % over {prompts}{compared}. {now.note} {MEANING}".replace(
         "  ", " "
     )
 

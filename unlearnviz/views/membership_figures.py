@@ -10,6 +10,7 @@ from unlearnviz.engine.membership import STATISTICS, roc
 from unlearnviz.engine.probes.membership_inference import CLASSIFIERS, accuracy_said, auc_said, scores, side_said, undecided
 from unlearnviz.engine.probes.probe import Reading
 from unlearnviz.numbers import number
+from unlearnviz.views import counted
 from unlearnviz.views.figures import HOVER, Drawn, Part, compose, upright
 from unlearnviz.views.styles import COLOURS, HERE, MARKERS, NOW, PALE, START, THRESHOLD, TWIN
 
@@ -143,7 +144,8 @@ def sentence(readings: Readings, statistic: str, *, here: int) -> str:
     row = judged(now, statistic)
     if row is None:
         return f"{when}{now.note or undecided(now.rows)}. {MEANING}"
-    said = f"{when}By {TITLES[statistic]}: {auc_said(row)} {side_said(row, 'auc')}"
+    of = f"{counted.texts(now)} to forget and {counted.texts(now, 'never seen')} never seen"
+    said = f"{when}By {TITLES[statistic]}, over {of}: {auc_said(row)} {side_said(row, 'auc')}"
     if statistic in CLASSIFIERS:
         said += f" {accuracy_said(row)}"
     beside = [("at the start", readings.start), ("of the twin, which is the aim,", readings.twin)]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from unlearnviz.numbers import number
+from unlearnviz.views.counted import count
 
 if TYPE_CHECKING:
     from unlearnviz.engine.probes.probe import Reading
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from unlearnviz.views.picture import Picture
 
 CAPTION = "Is the model as one that never saw the texts?"
-HEAD = ("measure", "unit, and what it means", "start", "now", "twin", "range of the twins", "verdict on now")
+HEAD = ("measure", "unit, and what it means", "n", "start", "now", "twin", "range of the twins", "verdict on now")
 MEANING = (
     "Within the range: no further from a twin than another seed is from it. It is the aim for every measure; lower or higher than all twins is not "
     "better. A wide range of few twins is easily met."
@@ -44,7 +45,7 @@ def verdict(picture: Picture, measures: Sequence[Measure]) -> tuple[list[tuple[s
             said.append(f"{stands}: {', '.join(titles)}")
     twins, stood = len(picture.twins), "; ".join(said)
     if not twins:
-        sentence = "No twin of these texts yet: train one."
+        sentence = picture.no_twin or "No twin of these texts yet: train one."
     elif twins == 1:
         rest = f" Where more are known, step {picture.step} stands {stood}." if said else ""
         sentence = f"One twin: no spread known, so there is no verdict; train another twin.{rest}"
@@ -64,10 +65,17 @@ def judge(picture: Picture, measure: Measure) -> Judged:
         low, high, known = picture.spread["forget"]
     here = _value(now) + (f" (at step {now.step})" if now is not None and now.step != picture.step else "")
     spread = f"{number(low)} to {number(high)} ({known} twins)" if known > 1 else NONE
-    cells = (measure.title, f"{measure.probe.unit}; {measure.probe.direction}", _value(start), here, _value(next(iter(twins), None)), spread)
+    what, first = f"{measure.probe.unit}; {measure.probe.direction}", _value(next(iter(twins), None))
+    cells = (measure.title, what, _count(now, start), _value(start), here, first, spread)
     words, stands = _words(now, len(picture.twins), known, low, high)
     words += " (takes long)" if now is None and measure.slow else ""
     return Judged((*cells, words), stands)
+
+
+def _count(*readings: Reading | None) -> str:
+    """Of how many texts, prompts or canaries the number is; of weights alone there are none."""
+    found = next((count(each) for each in readings if each is not None), None)
+    return NONE if found is None else str(found)
 
 
 def _value(reading: Reading | None) -> str:
