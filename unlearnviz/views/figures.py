@@ -70,7 +70,7 @@ def log_axis(values: Sequence[float]) -> dict[str, Any]:
 def step_axis(picture: Picture, *, room: int = 1) -> Part:
     """Positions on the path, labelled with the ids of their steps: the two differ on a branch."""
     last = len(picture.path) - 1
-    shown = range(0, last + 1, 1 + last // 10)
+    shown = range(0, last + 1, 1 + last // 7)  # so few that their numbers have room in a narrow chart
     ticks = {"tickvals": list(shown), "ticktext": [str(picture.path[k]) for k in shown]}
     return {"title": {"text": "step"}, "range": [-0.5, max(room, last) + 0.5], "tickangle": 0, **ticks}
 
