@@ -73,6 +73,16 @@ def test_every_panel_of_a_view_says_its_numbers(dashboard, view):
             assert panel.folded or len(said.splitlines()) > 1, panel.title
 
 
+@pytest.mark.parametrize("made", [lambda: Chart(go.Figure(), summary="It rose."), lambda: TokenText([("now", ["It rose."])])])
+def test_a_chart_or_text_alone_has_words_too(made):
+    widget = made()
+    data, _ = widget._repr_mimebundle_()
+    assert VIEW in data
+    assert data["text/plain"] == f"{MISSING}\n{widget}"
+    assert "It rose." in str(widget)
+    widget.close()
+
+
 def test_the_words_stand_in_for_the_widget(dashboard):
     given = dashboard._repr_mimebundle_()
     assert VIEW in given

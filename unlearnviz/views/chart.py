@@ -34,6 +34,7 @@ import traitlets
 
 from unlearnviz import __version__
 from unlearnviz.views.plain import plain
+from unlearnviz.views.worded import Worded
 
 __all__ = ["Chart", "plain"]
 
@@ -44,7 +45,7 @@ HEIGHT = 300  # pixels, for a figure that names no height
 Click = dict[str, Any]
 
 
-class Chart(anywidget.AnyWidget):
+class Chart(Worded, anywidget.AnyWidget):
     """A plotly figure in the page, with its sentence and its numbers, updated in place.
 
     Args:

@@ -11,6 +11,7 @@ import anywidget
 import traitlets
 
 from unlearnviz.errors import BadSetting
+from unlearnviz.views.worded import Worded
 
 HERE = Path(__file__).parent
 MARKS = ("", "changed", "said")
@@ -19,7 +20,7 @@ Token = str | Sequence[Any]  # text, (text, value) or (text, value, mark); value
 Row = tuple[str, Iterable[Token]]  # (label, tokens)
 
 
-class TokenText(anywidget.AnyWidget):
+class TokenText(Worded, anywidget.AnyWidget):
     """Rows of text, each token shaded by its number: blue below `middle`, orange above it.
 
     The number of the token under the pointer or the keyboard's focus is written out in a line below the text, so that
