@@ -59,6 +59,7 @@ class Facts:
         self.session = uv.demo()
         self.session.pick(world.EXAMPLE)
         self.preview = None
+        self.found = self.session.find_step_size()
         for _ in range(STEPS):
             self.session.step(uv.GradientAscent(), where="embedding")
         self.preview = self.session.preview(uv.GradientAscent(), where="embedding")
@@ -185,6 +186,7 @@ KNOWN = {  # term -> the numbers of its example, in order
     "norm": lambda f: [f.size("final norm")],
     "position": lambda f: [f.session.model.context, f.session.model.module.get_parameter("transformer.wpe.weight").shape[0]],
     "update-norm": lambda f: [f.session.history[1].update_norm["embedding"]],
+    "step-size": lambda f: [f.found.size, f.found.rise["forget"]],
     "learning-rate": lambda f: [f.session.lineage.recipe.learning_rate],
     "tau": lambda f: [20, f.row("perplexity", "start", "nll", group="never seen")],
     "rho": lambda _: [methods["partial-amnesiac"]().keep],

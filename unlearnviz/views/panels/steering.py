@@ -26,7 +26,7 @@ class Steering(Panel):
     """The wheel: what the next step does."""
 
     title = "Steering"
-    terms = ("step", "where", "update-norm")
+    terms = ("step", "where", "update-norm", "step-size")
     view, column, order = "Start", 0, 1
 
     def build(self) -> list[widgets.Widget]:
