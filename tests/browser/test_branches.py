@@ -61,8 +61,12 @@ def test_branches_are_renamed_and_forgotten_by_keyboard(page, tmp_path):
     main = timeline.get_by_role("radio", name="main: 2 steps")
     expect(main).to_be_checked()
     page.page.screenshot(path=str(tmp_path / "branches.png"))
-    assert timeline.locator(".uv-branches").evaluate("tree => tree.scrollHeight <= tree.clientHeight + 1")
-    assert timeline.locator(".uv-branches label").evaluate_all("all => all.every((each) => each.scrollHeight <= each.offsetHeight + 1)")
+    tree, lines = timeline.locator(".uv-branches"), timeline.locator(".uv-branches .widget-radio-box label")
+    assert tree.evaluate("each => each.scrollHeight <= each.clientHeight + 1")
+    assert lines.evaluate_all("all => all.every((each) => each.scrollHeight <= each.offsetHeight + 1)")
+    assert lines.evaluate_all(
+        "all => all.every((each) => each.querySelector('input').getBoundingClientRect().right < each.getBoundingClientRect().left + 30)"
+    )  # the circle comes first
     assert timeline.evaluate("each => each.scrollWidth <= each.clientWidth + 1")
     assert page.there.axe(".uv-timeline")[1] == []
     timeline.get_by_label("New name").fill("large")
