@@ -13,7 +13,7 @@ from unlearnviz.errors import BadSetting
 from unlearnviz.views.explained import explained_setting
 from unlearnviz.views.fold import folded
 
-WIDE = {"description_width": "130px"}
+WIDE = {"description_width": "106px"}
 
 
 class Controls:
