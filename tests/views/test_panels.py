@@ -23,6 +23,7 @@ from unlearnviz.views.panels.distance import Distance
 from unlearnviz.views.panels.drift import Drift
 from unlearnviz.views.panels.forget_set import ForgetSet
 from unlearnviz.views.panels.influence import Influence
+from unlearnviz.views.panels.keep import Keep
 from unlearnviz.views.panels.layers import Layers
 from unlearnviz.views.panels.leak import Leak
 from unlearnviz.views.panels.ledger import Ledger
@@ -49,7 +50,7 @@ STEP = GradientAscent()
 
 def test_the_panels_in_reading_order():
     order = {
-        "": [Steps, Timeline],
+        "": [Steps, Timeline, Keep],
         "Start": [Start, Steering, PerplexityPanel, Sayings, TryClaim, About],
         "Neighbours": [ForgetSet, Neighbours, Map],
         "Where": [Layers, Preview, Drift, Closer, Push],

@@ -26,7 +26,8 @@ class Keepable:
     Attributes:
         source: where the model came from, if that is known: {"world": "shipped"}, {"session": folder} or {"model": folder or name}.
         learned: the trainings that led to step 0, as `SessionRecipe.learned`.
-        prompts: what a page asks the model, kept in the recipe.
+        prompts: what a person has a page ask the model, beside what it asks by itself; kept in the recipe.
+        repeats: how many recipes were taken up.
     """
 
     turn: Turn
@@ -36,6 +37,7 @@ class Keepable:
         self.source: Mapping[str, str] = {}
         self.learned: list[Mapping[str, Any]] = []
         self.prompts: tuple[str, ...] = ()
+        self.repeats = 0
         self.keeping = Keeping()
         self._autosave: Autosave | None = None
         self._keepers = Listeners()  # told before everybody else, and not counted among them: they belong to the session
@@ -86,6 +88,7 @@ class Keepable:
         checked = read_recipe(recipe)
         with self.turn.take("a replay of a recipe"):
             found = yield from replaying(checked, cast("Session", self))
+            self.repeats += 1
         self._emit(Repeated(cast("Session", self).head))
         return found
 

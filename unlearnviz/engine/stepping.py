@@ -30,7 +30,7 @@ def plan(session: Session, method: Method | str | None, where: str) -> tuple[Met
     """The method and the selection that were asked for, checked before anything starts."""
     resolved = methods.make("gradient-ascent" if method is None else method, Method)
     selection = ParameterSelection.parse(where, session.model.layout)
-    if session.turn.taken:
+    if not session.turn.free():
         raise Busy(
             f"A piece of work is running ({session.turn.what}), so a step has to wait. Stop it with session.cancel(), or wait for it to end."
         )

@@ -16,6 +16,7 @@ class Turn:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._stop = threading.Event()
+        self.patience = 0.0  # seconds that others' work waits: several pages of one session take turns
         self.what = ""
         self.progress: Progress | None = None
 
@@ -24,6 +25,19 @@ class Turn:
         """Whether work is running."""
         return self._lock.locked()
 
+    def free(self) -> bool:
+        """Whether nobody holds the turn, or will within our patience."""
+        if not self._acquired():
+            return False
+        self._lock.release()
+        return True
+
+    def _acquired(self) -> bool:
+        """The lock; threads that only work wait for it, the main thread, which draws the page, does not."""
+        if threading.current_thread() is threading.main_thread():
+            return self._lock.acquire(blocking=False)
+        return self._lock.acquire(timeout=self.patience)
+
     @contextlib.contextmanager
     def take(self, what: str) -> Iterator[None]:
         """Hold the turn.
@@ -31,7 +45,7 @@ class Turn:
         Raises:
             Busy: somebody else holds it; the sentence says who and how far they are.
         """
-        if not self._lock.acquire(blocking=False):
+        if not self._acquired():
             fraction = self.progress.fraction if self.progress else None
             far = "" if fraction is None else f", {100 * fraction:.0f} %"
             raise Busy(f"A piece of work is running ({self.what}{far}), so {what} has to wait. Stop it with session.cancel(), or wait for it to end.")

@@ -57,6 +57,7 @@ class Dashboard(Worded, widgets.VBox):
         self.state.observe(self._on_picture, "picture")
         self.state.observe(self._answered, ["finished", "error"])
         self.state.observe(self._on_error, "error")
+        self.state.listen()
         self.state.open()
 
     def _view(self, view: str) -> widgets.VBox:

@@ -50,6 +50,7 @@ class Picture:
         module: what the model calls its blocks: of "h", block 11 is h.11.
         sentence: what happened last, in one plain sentence.
         notes: what the session has to say about its texts.
+        prompts, repeats: what a person asked the model, and how often a recipe brought such prompts along.
         recipe: the first 12 hex digits of the hash of the session's recipe; "" before there is a session.
     """
 
@@ -81,6 +82,8 @@ class Picture:
     module: str = "h"
     sentence: str = ""
     notes: tuple[str, ...] = ()
+    prompts: tuple[str, ...] = ()
+    repeats: int = 0
     recipe: str = ""
 
     def now(self, label: str) -> Reading | None:
@@ -158,6 +161,8 @@ def take(
         module=session.model.layout.module,
         sentence=sentence,
         notes=tuple(session.notes),
+        prompts=session.prompts,
+        repeats=session.repeats,
         recipe=session.recipe_hash()[:SHOWN],
     )
 

@@ -11,6 +11,7 @@ import traitlets
 from unlearnviz.engine.progress import Progress
 from unlearnviz.errors import UnlearnvizError
 from unlearnviz.views.branching import Branching
+from unlearnviz.views.elsewhere import Elsewhere
 from unlearnviz.views.guided import Guided
 from unlearnviz.views.kept import Kept
 from unlearnviz.views.next_step import NextStep
@@ -31,11 +32,12 @@ if TYPE_CHECKING:
 LAST = "generation"  # measured last: reading takes longer than looking at charts
 
 
-class SessionState(Branching, Guided, Kept, NextStep, Picks, Showing, Trials):
+class SessionState(Branching, Elsewhere, Guided, Kept, NextStep, Picks, Showing, Trials):
     """What the page knows of a session.
 
-    `Branching` has the verbs of branches, `Guided` what helps to begin, `Kept` those of recipes, `NextStep` what is chosen for the
-    next step, `Picks` the verbs that pick, `Showing` which view is shown, `Trials` the verbs that compare runs and twins.
+    `Branching` has the verbs of branches, `Elsewhere` hears what others do, `Guided` has what helps to begin, `Kept` the verbs of
+    recipes, `NextStep` what is chosen for the next step, `Picks` the verbs that pick, `Showing` which view is shown, `Trials` the verbs
+    that compare runs and twins.
 
     Attributes:
         picture: the immutable mirror of the session; replaced once per piece of work.
@@ -264,6 +266,7 @@ class SessionState(Branching, Guided, Kept, NextStep, Picks, Showing, Trials):
 
     def close(self) -> None:
         """Stop what runs and tell nobody any more."""
+        self.unlisten()
         self.stop()
         self.unobserve_all()
 

@@ -51,6 +51,7 @@ class Sayings(Panel):
             prompt.observe(self._edited, "value")
         self.state.observe(self._put, "prompt")
         self._for: tuple[str, ...] = ()
+        self._repeats = 0
         self._showing = False
         rows = [part for pair in zip(self.prompts, self.answers, strict=True) for part in pair]
         more = folded("More prompts", rows[2 * AT_ONCE :])
@@ -59,9 +60,10 @@ class Sayings(Panel):
     def show(self, picture: Picture) -> None:
         """The answers of the present step beside those of the start and the twin."""
         asked = tuple(passage.id for passage in picture.forget)
-        if asked != self._for:
-            self._for = asked
-            self._fill(picture)
+        if asked != self._for or picture.repeats != self._repeats:
+            brought = picture.prompts if picture.repeats != self._repeats else ()
+            self._for, self._repeats = asked, picture.repeats
+            self._fill(picture, brought)
         if picture.now("generation") is None and self.state.busy and "generation" not in self.state.on_request:
             return  # it is still written
         now, start, twin = (
@@ -80,9 +82,11 @@ class Sayings(Panel):
                 ]
             answer.update(rows)
 
-    def _fill(self, picture: Picture) -> None:
-        """Prompts of the picked texts; asked together with the next measurement."""
-        prompts = list(dict.fromkeys(half_prompt(p.text, p.answer_start) for p in picture.forget))[:SHOWN]
+    def _fill(self, picture: Picture, brought: tuple[str, ...] = ()) -> None:
+        """Prompts of the picked texts, or those that a recipe brought along; asked together with the next measurement."""
+        own = dict.fromkeys(half_prompt(p.text, p.answer_start) for p in picture.forget)
+        prompts = list(brought or own)[:SHOWN]
+        self.state.session.prompts = brought
         self._showing = True
         try:
             for k, field in enumerate(self.prompts):
@@ -90,13 +94,14 @@ class Sayings(Panel):
                 self.answers[k].update(())
         finally:
             self._showing = False
-        self.state.probe(self._asking(), self.view)  # no longer the prompts that were edited for other texts
+        self.state.probe(self._asking(*brought[:SHOWN]), self.view)  # no longer the prompts that were edited for other texts
         reading = picture.now("generation")
         if reading is not None and any(_text(reading, prompt) is None for prompt in prompts):
             self.ask()  # a new forget set after edited prompts
 
     def _edited(self, _change: object) -> None:
         if not self._showing:
+            self.state.session.prompts = self._written()
             self.ask()
             if not self.state.picture.forget:
                 self.show(self.state.picture)
@@ -108,10 +113,13 @@ class Sayings(Panel):
 
     def ask(self) -> None:
         """Have the present prompts answered."""
-        written = tuple(dict.fromkeys(field.value for field in self.prompts if field.value.strip()))
+        written = self._written()
         if written:
             self.state.probe(self._asking(*written), self.view)
             self.state.soon(lambda: self.state.ask("generation"), "ask")
+
+    def _written(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(field.value for field in self.prompts if field.value.strip()))
 
     def _asking(self, *prompts: str) -> Generation:
         """Long answers, but not so long that prompts would be cut to make room."""
