@@ -78,6 +78,13 @@ def test_another_theme_and_the_switch_for_a_room_redraw_a_chart(stage):
     stage.page.evaluate("document.querySelector('.uv-dashboard').classList.remove('uv-projector')")
     stage.until(f"{line}.strokeWidth === '2.5px'")
     assert chart.locator(".legendtext").count() == 4
+    for width in (300, 600):  # the legend takes more lines, then fewer, and stays above the plot
+        stage.page.evaluate("width => { document.querySelector('.uv-dashboard').style.width = `${width}px`; }", width)
+        stage.until(f"document.querySelector('.main-svg').width.baseVal.value === {width}")
+        stage.until("""() => {
+          const [legend, plot] = [".legend", ".nsewdrag"].map((name) => document.querySelector(name).getBoundingClientRect());
+          return legend.bottom <= plot.top + 1 && plot.top - legend.bottom < 20;
+        }""")
     assert stage.errors == []
 
 

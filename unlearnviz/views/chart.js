@@ -113,7 +113,9 @@ function render({ model, el }) {
       const { data, layout } = ours.dress(unpack(spec), template, look);
       Object.assign(layout, { width, autosize: false, uirevision: layout.uirevision ?? "kept" });
       plot.style.minHeight = `${layout.height}px`;
+      const before = margins();
       await plotly.react(plot, data, layout, CONFIG);
+      if (known && margins() !== before) await plotly.redraw(plot); // its legend stood where the old margins end
       if (!known) listen();
     } else {
       plotly.purge(plot);
@@ -128,6 +130,11 @@ function render({ model, el }) {
     model.set("drawn", revision);
     model.set("draw_milliseconds", took);
     model.save_changes();
+  }
+
+  function margins() {
+    const { l, r, t, b } = plot._fullLayout?._size ?? {};
+    return [l, r, t, b].join();
   }
 
   function listen() {
@@ -150,11 +157,13 @@ function render({ model, el }) {
     if (space > 0 && space !== width) stale = true;
     draw();
   });
-  const themes = new MutationObserver(() => {
+  const restyled = () => {
     theme = null;
     refresh();
-  });
+  };
+  const themes = new MutationObserver(restyled);
   themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-name", "data-jp-theme-light"] });
+  root.addEventListener("transitionend", ({ target }) => target === root && restyled()); // a theme's colours come later than its name
   const shown = () => ({ ...Object.fromEntries(["spec", "template", "summary"].map((name) => [name, model.get(name)])), root, config: CONFIG, width });
   scroll.addEventListener("keydown", walk);
   numbers.addEventListener("toggle", table);

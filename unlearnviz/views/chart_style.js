@@ -5,7 +5,7 @@
 const CLEAR = "rgba(0, 0, 0, 0)";
 const ROOM = { letters: 18, line: 3, grown: 1.4 }; // pixels, pixels, times the height and the markers of the page
 // One column of a journal is 3.3 inches wide, and letters of 8 points can be read there; a CSS pixel is 1/96 inch.
-const PAPER = { inches: 3.3, width: 317, letters: 8 * 96 / 72, shrunk: 0.85, words: 24, line: 42, dots: 600 };
+const PAPER = { inches: 3.3, width: 317, letters: 8 * 96 / 72, shrunk: 0.85, words: 24, across: 8, line: 42, dots: 600 };
 
 const parts = (colour) => {
   const [, hex] = /^#([0-9a-f]{6})$/i.exec(colour) ?? [];
@@ -77,7 +77,7 @@ function resize(figure, letters, marks, line) {
   }
 }
 
-// The ends of lines, named: [{x, y, text, colour}] in values of their axes.
+// The ends of lines, by name: {x, y, text, colour, leftwards}, in values of their axes.
 function ends({ data, layout }) {
   const last = new Map();
   const shown = new Set();
@@ -88,13 +88,13 @@ function ends({ data, layout }) {
     if (trace.showlegend !== false) shown.add(name(trace));
     const [xs, ys] = [list(trace.x), list(trace.y)];
     const at = ys.findLastIndex((value, k) => Number.isFinite(value) && Number.isFinite(xs[k]));
-    if (at >= 0) last.set(name(trace), { x: xs[at], y: ys[at], text: trace.name, colour: trace.line.color });
+    if (at >= 0) last.set(name(trace), { x: xs[at], y: ys[at], text: trace.name, colour: trace.line.color, leftwards: xs[at - 1] > xs[at] });
   }
   return new Map([...last].filter(([key]) => shown.has(key)));
 }
 
 // In a room a line carries its name where it ends, so that nobody has to look up a legend; names that would lie on each
-// other are pushed apart.
+// other are pushed apart, and one whose line comes from the right stands above it.
 function nameLines(figure, ground) {
   const { data, layout } = figure;
   const found = ends(figure);
@@ -107,11 +107,12 @@ function nameLines(figure, ground) {
   const lines = [...found.values()].filter(({ y }) => Number.isFinite(up(y))).sort((a, b) => up(a.y) - up(b.y));
   const gap = 1.25 * ROOM.letters;
   let [floor, places] = [-Infinity, []];
-  for (const line of lines) places.push((floor = Math.max(up(line.y), floor + gap)));
+  for (const { y, leftwards } of lines) places.push((floor = Math.max(up(y) + (leftwards ? gap : 0), floor + gap)));
   for (let k = places.length - 1, roof = Math.max(tall, gap * (places.length - 1)); k >= 0; k -= 1, roof -= gap) places[k] = Math.min(places[k], roof);
-  const right = Math.max(...lines.map(({ x }) => x)); // lines that go on to the right end have their names beyond the plot, clear of all points
+  const together = lines.length > 1 && lines.every(({ x }) => x === lines[0].x); // then beyond the plot, clear of all points
   const named = lines.map(({ x, y, text, colour }, k) => ({
-    ...(x === right ? { x: 1, xref: "x domain", xshift: 8 } : { x: scale(layout.xaxis, x), xref: "x", xshift: 12 }), y: scale(layout.yaxis, y), text, showarrow: false, xanchor: "left", yshift: places[k] - up(y),
+    ...(together ? { x: 1, xref: "x domain" } : { x: scale(layout.xaxis, x), xref: "x" }), xanchor: "left", xshift: 10,
+    y: scale(layout.yaxis, y), yshift: places[k] - up(y), text, showarrow: false,
     font: { size: ROOM.letters, color: legible(colour, ground, 4.5) },
   }));
   layout.annotations = [...(layout.annotations ?? []), ...named];
@@ -141,7 +142,11 @@ function narrow(figure) {
     const axis = (layout[`${name}axis`] = { ...layout[`${name}axis`], automargin: true });
     const words = [...new Set(data.flatMap((trace) => list(trace[name])).filter((each) => typeof each === "string"))];
     if (axis.ticktext) axis.ticktext = list(axis.ticktext).map(short);
-    else if (words.some((each) => short(each) !== each)) Object.assign(axis, { tickvals: words, ticktext: words.map(short) });
+    else if (words.some((each) => short(each) !== each)) {
+      const every = name === "x" ? Math.ceil(words.length / PAPER.across) : 1; // else they lie on each other
+      const some = words.filter((_, k) => k % every === 0);
+      Object.assign(axis, { tickvals: some, ticktext: some.map(short), ...(name === "x" ? { tickangle: -90 } : {}) });
+    }
     if (axis.title?.text) axis.title = { ...axis.title, text: wrapped(axis.title.text), standoff: 4, font: { size: PAPER.letters } };
   }
 }

@@ -166,6 +166,7 @@ function page({ caption, head, rows }, from, choose) {
       const cell = line.insertCell();
       if (!choose || !click) {
         cell.textContent = written(value);
+        if (!click) cell.className = "uv-chart-words";
         continue;
       }
       const button = make("button", "", written(value));
