@@ -20,6 +20,7 @@ UNANSWERED = (
     "page  has not answered. If this line stays, the page cannot show our widgets: install anywidget and jupyterlab_widgets where the "
     "notebook server runs (pip install anywidget jupyterlab_widgets), restart the server, and load the page anew."
 )
+STYLE = "font-family: monospace; line-height: 1.4; white-space: pre-wrap; margin: 0"  # columns stand below each other
 
 
 class PageSide(anywidget.AnyWidget):
@@ -54,7 +55,7 @@ class Doctor(Worded, widgets.VBox):
         self._answered()
 
     def _answered(self, _change: object = None) -> None:
-        self.said.value = f"<pre class='uv-doctor'>{html.escape(str(self))}</pre>"
+        self.said.value = f"<pre class='uv-doctor' style='{STYLE}'>{html.escape(str(self))}</pre>"
 
     def __str__(self) -> str:
         if not self.side.page:
