@@ -77,7 +77,7 @@ def test_it_answers_at_its_address_and_ends_with_ctrl_c(tmp_path):
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **words) as process:
         try:
             address = re.fullmatch(r"Open (http://127\.0\.0\.1:\d+/) in a browser\..* Ctrl-C ends it\.\n", process.stdout.readline())[1]
-            wait_for(f"{address}voila/static/", process, Path(os.devnull))
+            wait_for(f"{address}voila/static/voila.js", process, Path(os.devnull))
         finally:
             process.send_signal(signal.SIGINT)
             out, err = process.communicate(timeout=30)
