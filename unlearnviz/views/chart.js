@@ -163,7 +163,8 @@ function render({ model, el }) {
   };
   const themes = new MutationObserver(restyled);
   themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-name", "data-jp-theme-light"] });
-  root.addEventListener("transitionend", ({ target }) => target === root && restyled()); // a theme's colours come later than its name
+  // a theme's name may come before its colours do
+  document.addEventListener("load", ({ target }) => target.tagName === "LINK" && restyled(), { capture: true, signal });
   const shown = () => ({ ...Object.fromEntries(["spec", "template", "summary"].map((name) => [name, model.get(name)])), root, config: CONFIG, width });
   scroll.addEventListener("keydown", walk);
   numbers.addEventListener("toggle", table);

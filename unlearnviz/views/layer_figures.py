@@ -73,7 +73,7 @@ def layers_now(picture: Picture, where: str) -> Drawn:
             "hovertemplate": f"%{{y}} at the start: %{{x:{HOVER}}}<extra></extra>",
         }
         traces.append(marks)
-    across = {"title": {"text": "gradient norm; \N{WHITE DIAMOND} = at the start"}}
+    across = {"title": {"text": "gradient norm; \N{WHITE DIAMOND} = start"}}
     figure = compose(330, traces, margin=WIDE_LEFT, showlegend=False, xaxis=across)
     strongest = max((row for row in rows if "part_of" not in row), key=lambda row: -1.0 if math.isnan(row["norm"]) else row["norm"])
     said = (
@@ -224,7 +224,7 @@ def conflict(picture: Picture, where: str) -> Drawn:
                 "hovertemplate": "%{y} at the start: %{hovertext}<extra></extra>",
             }
         )
-    across = {"title": {"text": "cosine, −1 to 1; \N{WHITE DIAMOND} = at the start"}, "range": [-1.04, 1.04], "tickvals": [-1, -0.5, 0, 0.5, 1]}
+    across = {"title": {"text": "cosine, −1 to 1; \N{WHITE DIAMOND} = start"}, "range": [-1.04, 1.04], "tickvals": [-1, -0.5, 0, 0.5, 1]}
     figure = compose(350, traces, margin=WIDE_LEFT, showlegend=False, xaxis=across)
     return figure, " ".join([*_conflict_said(reading.rows, chosen, where, picture.module), "Click a part to make it the place of the next step."])
 
