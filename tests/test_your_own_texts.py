@@ -78,8 +78,24 @@ class Page:
 
     def __init__(self, dashboard):
         self.dashboard, self.state = dashboard, dashboard.state
-        panels = {type(panel).__name__: panel for panel in dashboard.panels}
-        self.steering, self.texts, self.chart = panels["Steering"], panels["ForgetSet"], panels["PerplexityPanel"].chart
+        self.panels = {type(panel).__name__: panel for panel in dashboard.panels}
+
+    def panel(self, name):
+        """A panel as it looks in its view."""
+        self.dashboard.tabs.chosen = self.panels[name].view
+        return self.panels[name]
+
+    @property
+    def steering(self):
+        return self.panel("Steering")
+
+    @property
+    def texts(self):
+        return self.panel("ForgetSet")
+
+    @property
+    def chart(self):
+        return self.panel("PerplexityPanel").chart
 
     @property
     def sentence(self):
@@ -106,7 +122,7 @@ def test_an_author_of_tofu_is_learned_and_forgotten(authors):
     assert numbers_said(page.sentence) == pytest.approx(now, rel=0.01)
     assert " → " in page.sentence
     assert "twin" not in page.sentence
-    assert page.chart.summary.endswith("No twin was trained without these texts; compare with the never-seen texts.")
+    assert "No twin was trained without these texts; compare with the never-seen texts, or train the twin of" in page.chart.summary
 
     # what he lost is more than what the others lost
     start = names["start"]
@@ -143,7 +159,7 @@ def test_learn_in_the_page_teaches_as_many_passes_as_asked_for():
     assert float(re.search(rf"Perplexity ({NUMBER});", page.known)[1]) < 0.2 * before
     assert page.steering.learn.button_style == ""
     assert len(page.state.session.history) == 1
-    page.steering.step.click()
+    page.panels["Steps"].step.click()
     assert page.known == ""
 
 

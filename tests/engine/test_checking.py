@@ -96,7 +96,7 @@ def test_a_wrong_number_is_found(monkeypatch):
     monkeypatch.setattr("unlearnviz.engine.probes.perplexity.exponential", lambda nll: math.exp(nll) * 1.001)
     found = check(session, "perplexity")
     assert not found.agrees
-    assert "They DIFFER, by 1.0e-03 of their size at most" in found.sentence
+    assert "They DIFFER, by 0.0999 % at most, where 0.01 % may be rounding" in found.sentence
 
 
 def test_what_has_no_plain_loop_says_what_can_be_checked():

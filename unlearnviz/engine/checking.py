@@ -16,6 +16,7 @@ from unlearnviz.engine.plain_model import PlainModel
 from unlearnviz.engine.probes.perplexity import exponential
 from unlearnviz.engine.progress import Progress
 from unlearnviz.errors import NotPossible
+from unlearnviz.numbers import number
 
 if TYPE_CHECKING:
     from unlearnviz.engine.corpus import Passage
@@ -74,10 +75,10 @@ class Check:
         why += ["the model rounds to half precision, the loop does not"] if self.half else []
         if not self.difference:
             return "They are equal to the last digit."
-        apart, reasons = f"by {self.difference:.1e} of their size at most", "; ".join(why)
+        apart, rounding, reasons = f"by {number(100 * self.difference)} % at most", f"{number(100 * self.tolerance)} %", "; ".join(why)
         if self.agrees:
-            return f"They agree: they differ {apart}, and up to {self.tolerance:g} is rounding ({reasons})."
-        return f"They DIFFER, {apart}, where {self.tolerance:g} may be rounding ({reasons}): do not trust this number, and tell us."
+            return f"They agree: they differ {apart}, and up to {rounding} is rounding ({reasons})."
+        return f"They DIFFER, {apart}, where {rounding} may be rounding ({reasons}): do not trust this number, and tell us."
 
 
 def check_reading(session: Session, probe: Probe | str) -> Generator[Progress, None, Check]:

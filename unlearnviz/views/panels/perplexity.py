@@ -33,7 +33,7 @@ class PerplexityPanel(Panel):
             lambda: self.state.check("perplexity"),
             tooltip="Recompute it by a plain loop over a stock model of transformers, one text at a time; it can be stopped",
         )
-        self.twin = button("Train the twin", self.state.train_twin, tooltip="Retrain without these texts; it can be stopped, and is kept")
+        self.twin = button("Train this twin", self.state.train_twin, tooltip="Retrain without these texts; it can be stopped, and is kept")
         self.checked = Sentence()
         self.show(self.state.picture)
         return [self.chart, widgets.HBox([self.check, self.twin], layout={"flex_flow": "row wrap"}), self.checked]
