@@ -36,7 +36,7 @@ class Start(Panel):
             options=((NOBODY, ""), *((name, name) for name in self._people)),
             tooltip="All texts about this person shall be forgotten",
             style={"description_width": "initial"},
-            layout={"flex": "1 1 150px", "min_width": "0", "width": "auto", "display": None if self._people else "none"},
+            layout={"flex": "1 1 190px", "min_width": "190px", "width": "auto", "display": None if self._people else "none"},
         )
         self.single = button(
             "Single texts",
@@ -46,7 +46,7 @@ class Start(Panel):
         self.fact = explained(TokenText(label="one fact, and what the model adds to its beginning"), "generation", "exact-recall")
         self.person.observe(self._chosen, "value")
         self.state.observe(self._ended, "finished")
-        return [widgets.HBox([self.person, self.single], layout={"flex_flow": "row nowrap"}), self.fact]
+        return [widgets.HBox([self.person, self.single], layout={"flex_flow": "row wrap"}), self.fact]
 
     def _chosen(self, change: dict[str, str]) -> None:
         if change["new"] and not self._showing:
