@@ -1,4 +1,4 @@
-"""Compared: another branch beside the present one, dashed against solid, as diamonds beside bars, or below."""
+"""Compared: another branch beside the present one, dashed against solid, as circles beside bars, or below."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ def tree(*readings, compared="side", here=2, side=5, **more):
 BOTH = [perplexities(step, forget) for step, forget in enumerate((1.0, 2.0, 3.0, 4.0, 50.0, 60.0))]
 
 
-def test_the_other_branch_is_a_picture_that_stands_at_its_end_and_begins_where_it_leaves():
+def test_the_other_branch_is_a_picture_that_stands_at_its_end():
     there = other(tree(*BOTH, reading("perplexity", [{"perplexity": 9.0}], 4, of="twin")))
     assert (there.step, there.path, there.branch, there.compared) == (5, (0, 1, 3, 4, 5), "side", "")
     assert [each.id for each in there.records] == [0, 1, 3, 4, 5]
-    assert {step: each.value for step, each in there.readings["perplexity"].items()} == {1: 2.0, 3: 4.0, 4: 50.0, 5: 60.0}
+    assert {step: each.value for step, each in there.readings["perplexity"].items()} == {0: 1.0, 1: 2.0, 3: 4.0, 4: 50.0, 5: 60.0}
     assert fork(tree(*BOTH), there.path) == 1
     assert other(tree(*BOTH, compared="")) is other(tree(*BOTH, compared="main")) is other(tree(*BOTH, compared="gone")) is None
 
@@ -121,14 +121,14 @@ def test_an_axis_that_finds_its_own_range_goes_on_to_do_so():
     assert "Dashed: the branch 'side' from step 1 to step 5" in said
 
 
-def test_bars_have_open_diamonds_beside_them():
+def test_bars_have_open_circles_beside_them():
     measured = [norms(1, 1.0, 2.0), norms(2, 3.0, 4.0), norms(5, 5.0, 7.0)]
     figure, said = beside(lambda picture: layers_now(picture, "embedding"), tree(*measured), "gradient-norm")
-    bars, diamonds = figure.data
-    assert (diamonds.type, diamonds.marker.symbol, diamonds.name) == ("scatter", "diamond-open", "side")
-    assert (tuple(diamonds.x), tuple(diamonds.y)) == ((7.0, 5.0), tuple(bars.y))
-    assert tuple(diamonds.customdata) == tuple(bars.customdata)  # clicked, it is the same part
-    assert said.endswith(" Open diamonds: the branch 'side' at step 5.")
+    bars, circles = figure.data
+    assert (circles.type, circles.marker.symbol, circles.name) == ("scatter", "circle-open", "side")
+    assert (tuple(circles.x), tuple(circles.y)) == ((7.0, 5.0), tuple(bars.y))
+    assert tuple(circles.customdata) == tuple(bars.customdata)  # clicked, it is the same part
+    assert said.endswith(" Open circles: the branch 'side' at step 5.")
 
 
 def test_a_heat_map_stands_below_on_the_same_scale_of_colours():
@@ -143,7 +143,7 @@ def test_a_heat_map_stands_below_on_the_same_scale_of_colours():
     assert layout.annotations[-1].text == "side, step 5"
     alone, _ = layers_over_steps(tree(*measured, compared=""))
     assert layout.height == 2 * alone.layout.height + 24
-    assert " Below, the branch 'side': Gradient norm of the forget texts in each part of the model at 4 steps" in said
+    assert " Below, the branch 'side': Gradient norm of the forget texts in each part of the model at 5 steps" in said
 
 
 def test_stacked_figures_keep_their_shapes_notes_and_colours_apart():

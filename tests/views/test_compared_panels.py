@@ -24,7 +24,7 @@ from unlearnviz.views.panels.preview import Preview
 from unlearnviz.views.panels.push import Push
 
 STEP, OTHER = GradientAscent(), GradientAscent(update_norm=10.0)
-DASHED, DIAMONDS, BELOW = "Dashed: the branch 'main'", "Open diamonds: the branch 'main'", "Below, the branch 'main'"
+DASHED, CIRCLES, BELOW = "Dashed: the branch 'main'", "Open circles: the branch 'main'", "Below, the branch 'main'"
 MISSING = "The branch 'main' was not measured with this at its end, step 2"
 MANY = Corpus(  # enough to judge membership by
     [
@@ -39,8 +39,8 @@ MANY = Corpus(  # enough to judge membership by
 CASES = [  # panel, its charts with how each of them compares, what is asked for where it is not measured after every step
     (PerplexityPanel, {"chart": DASHED}, ()),
     (Drift, {"chart": DASHED}, ()),
-    (Layers, {"bars": DIAMONDS, "map": BELOW}, ()),
-    (Closer, {"map": BELOW, "bars": DIAMONDS}, ()),
+    (Layers, {"bars": CIRCLES, "map": BELOW}, ()),
+    (Closer, {"map": BELOW, "bars": CIRCLES}, ()),
     (Preview, {"chart": BELOW}, ()),
     (Push, {"rows": BELOW, "words": BELOW}, ()),
     (Leak, {"chart": BELOW}, ("leak",)),

@@ -1,4 +1,4 @@
-"""Compared: another branch in the charts of this one; its lines dashed against solid, its bars as open diamonds, what is neither below."""
+"""Compared: another branch in the charts of this one; its lines dashed against solid, its bars as open circles, what is neither below."""
 
 from __future__ import annotations
 
@@ -24,17 +24,14 @@ WIDTH = 1.3
 
 
 def other(picture: Picture) -> Picture | None:
-    """The compared branch as a picture of its own, which stands at its last step; None where none is compared.
-
-    Its readings begin where it leaves the present path: before that both are one.
-    """
+    """The compared branch as a picture of its own, which stands at its last step; None where none is compared."""
     tip = picture.branches.get(picture.compared)
     if tip is None or picture.compared == picture.branch:
         return None
     records = {record.id: record for record in picture.tree}
     path = way(records, tip)
     readings: dict[str, dict[int, Reading]] = {}
-    for step in path[path.index(fork(picture, path)) :]:
+    for step in path:
         for reading in picture.taken.get(step, ()):
             if reading.of == "now":
                 readings.setdefault(reading.label, {})[step] = reading
@@ -67,6 +64,9 @@ def over(draw: Draw, picture: Picture, label: str, *, steps: bool = True) -> Dra
     there = other(picture)
     if there is None or figure is None:
         return figure, said
+    begin = there.path.index(fork(picture, there.path))  # before that both are one
+    own = {name: {step: each for step, each in taken.items() if step in there.path[begin:]} for name, taken in there.readings.items()}
+    there = replace(there, readings=own)
     theirs, _ = draw(there)
     reading = _measured(picture, there, label)
     if theirs is None or not there.readings.get(label):
@@ -81,13 +81,13 @@ def over(draw: Draw, picture: Picture, label: str, *, steps: bool = True) -> Dra
     if steps:
         layout["xaxis"] = _both_ways(picture, there)
     if not drawn:
-        return figure, f"{said} T{_name(there)[1:]} has the very same lines."
-    begin = fork(picture, there.path)
-    return go.Figure(both), f"{said} Dashed: {_name(there)} from step {begin} to step {there.step}{_numbers(reading, picture.now(label))}."
+        return figure, f"{said} The branch {there.branch!r} has the very same lines."
+    way_there = f"from step {there.path[begin]} to step {there.step}"
+    return go.Figure(both), f"{said} Dashed: {_name(there)} {way_there}{_numbers(reading, picture.now(label))}."
 
 
 def beside(draw: Draw, picture: Picture, label: str) -> Drawn:
-    """A figure of bars at the head, with those at the end of the compared branch as open diamonds; and its sentence."""
+    """A figure of bars at the head, with those at the end of the compared branch as open circles; and its sentence."""
     figure, said = draw(picture)
     there = other(picture)
     if there is None or figure is None:
@@ -96,8 +96,8 @@ def beside(draw: Draw, picture: Picture, label: str) -> Drawn:
     if theirs is None:
         return figure, f"{said} {_missing(there)}"
     both = figure.to_plotly_json()
-    both["data"] = [*both["data"], *(_diamonds(trace, there.branch) for trace in theirs.to_plotly_json()["data"] if trace["type"] == "bar")]
-    return go.Figure(both), f"{said} Open diamonds: {_name(there)} at step {there.step}."
+    both["data"] = [*both["data"], *(_circles(trace, there.branch) for trace in theirs.to_plotly_json()["data"] if trace["type"] == "bar")]
+    return go.Figure(both), f"{said} Open circles: {_name(there)} at step {there.step}."
 
 
 def below(draw: Draw, picture: Picture, label: str = "") -> Drawn:
@@ -120,13 +120,15 @@ def _name(there: Picture) -> str:
 
 
 def _missing(there: Picture) -> str:
-    return f"T{_name(there)[1:]} was not measured with this at its end, step {there.step}: go there, have it measured, and come back."
+    return f"The branch {there.branch!r} was not measured with this at its end, step {there.step}: go there, have it measured, and come back."
 
 
 def _measured(picture: Picture, there: Picture, label: str) -> Reading | None:
     """The last reading of the compared branch on its own steps, or at its end if it has none of its own."""
     reading = there.latest(label, picked=True)
-    return None if reading is None or (reading.step == fork(picture, there.path) != there.step) else reading
+    if reading is None or (reading.step in picture.path and reading.step != there.step):
+        return None
+    return reading
 
 
 def _numbers(reading: Reading | None, now: Reading | None) -> str:
@@ -167,13 +169,13 @@ def _dashed(trace: Part, branch: str, *, first: bool) -> Part:
     }
 
 
-def _diamonds(trace: Part, branch: str) -> Part:
+def _circles(trace: Part, branch: str) -> Part:
     return {
         "type": "scatter",
         "mode": "markers",
         "name": plain(branch),
         **{key: trace[key] for key in ("x", "y", "customdata") if key in trace},
-        "marker": {"symbol": "diamond-open", "size": 9, "color": "#222222", "line": {"width": 2}},
+        "marker": {"symbol": "circle-open", "size": 9, "color": "#222222", "line": {"width": 2}},
         "hovertemplate": f"{plain(branch)}, {trace.get('hovertemplate', '')}",
     }
 
