@@ -122,6 +122,9 @@ def test_the_three_files_hold_the_numbers_and_say_what_they_show(stage):
     assert head == ["series", "step", "perplexity (low = remembered)"]
     assert [row[:2] for row in rows] == [[series, step] for series in PERPLEXITIES for step in ("0", "4", "7")]
     np.testing.assert_array_equal([float(row[2]) for row in rows], [*PERPLEXITIES["forget"], *PERPLEXITIES["retain"]])
+    passes, grave = stage.axe(".uv-chart")  # the menu is open
+    assert passes > 0
+    assert grave == []
     assert stage.errors == []
 
 

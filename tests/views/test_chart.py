@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from unlearnviz.views.chart import Chart, plain, plotly_js, wire
+from unlearnviz.views.chart import Chart, companion, plain, plotly_js, wire
 
 
 def buffers(value):
@@ -144,6 +144,7 @@ def test_the_page_gets_the_installed_plotly_js(gzip):
     whole = zlib.decompress(code, wbits=31) if gzip else code
     assert b"plotly.js v" in whole[:100]
     assert whole == plotly_js(gzip=False)
+    assert whole.endswith(companion().encode())  # what dresses and saves a figure comes along, once for all charts
 
 
 def test_plain_text_holds_nothing_that_plotly_would_obey():
@@ -157,5 +158,10 @@ def test_the_spec_holds_no_base64_text():
 
 
 def test_no_file_of_ours_writes_html_or_evaluates_text():
-    code = str(Chart._esm)
+    code = str(Chart._esm) + companion()
     assert not [word for word in ("innerHTML", "insertAdjacentHTML", "eval(", "https://") if word in code]
+
+
+def test_the_code_that_travels_with_every_chart_stays_small():
+    assert len(str(Chart._esm)) < 21_000
+    assert "\n//" not in str(Chart._esm)

@@ -45,6 +45,12 @@ HEIGHT = 300  # pixels, for a figure that names no height
 Click = dict[str, Any]
 
 
+def code(*names: str) -> str:
+    """Files of ours as one script, without indents and comments: the page gets it with every chart."""
+    lines = [line.strip() for name in names for line in (HERE / name).read_text("utf-8").splitlines()]
+    return "\n".join(line for line in lines if line and not line.startswith("//"))
+
+
 class Chart(Worded, anywidget.AnyWidget):
     """A plotly figure in the page, with its sentence and its numbers, updated in place.
 
@@ -53,7 +59,7 @@ class Chart(Worded, anywidget.AnyWidget):
         summary: the picture in one sentence: read aloud by a screen reader, and visible under the chart.
     """
 
-    _esm = "\n".join((HERE / name).read_text("utf-8") for name in ("number.js", "chart_plotly.js", "chart_table.js", "chart.js"))
+    _esm = code("number.js", "chart_plotly.js", "chart_table.js", "chart.js")
     _css = HERE / "chart.css"
 
     spec = traitlets.Dict().tag(sync=True)  # {"data": [trace, ...], "layout": {...}}, arrays as {dtype, bdata, shape}
@@ -159,7 +165,7 @@ def plotly_js(*, gzip: bool) -> bytes:
 
 def companion() -> str:
     """What charts need once they are drawn: a function on plotly.js that gets what every chart has (chart_table.js)."""
-    ours = "\n".join((HERE / name).read_text("utf-8") for name in ("chart_style.js", "chart_save.js"))
+    ours = code("chart_style.js", "chart_save.js")
     needs, gives = "make, unpack, list, readable, points, titled", "look, themed, dress, saveMenu"
     return f"\nPlotly.unlearnviz = ({{ {needs} }}) => {{\nconst VERSION = {json.dumps(__version__)};\n{ours}\nreturn {{ {gives} }};\n}};\n"
 
