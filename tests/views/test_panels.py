@@ -35,7 +35,7 @@ from unlearnviz.views.panels.paths import Paths
 from unlearnviz.views.panels.perplexity import PerplexityPanel
 from unlearnviz.views.panels.preview import Preview
 from unlearnviz.views.panels.push import Push
-from unlearnviz.views.panels.sayings import SILENT, UNPICKED, Sayings, _marked
+from unlearnviz.views.panels.sayings import HINT, SILENT, UNPICKED, Sayings, _marked
 from unlearnviz.views.panels.start import Start
 from unlearnviz.views.panels.steering import Steering, _lost, _passes
 from unlearnviz.views.panels.steps import Steps
@@ -349,8 +349,14 @@ def test_answers_are_long_but_no_prompt_is_cut_for_them(shown):
     wanted = min(40, max(24, model.context - longest), model.context - 1)
     assert panel._asking().max_new_tokens == wanted
     assert max(row["tokens"] for row in state.picture.now("generation").rows) <= wanted
-    panel.prompts[0].value = " ".join(["Mara"] * model.context)
-    assert panel._asking().max_new_tokens == min(24, model.context - 1)
+    assert panel.hint.value == HINT
+    panel.prompts[1].value = " ".join(["Mara"] * model.context)
+    count = panel._asking().max_new_tokens
+    assert count == min(24, model.context - 1)
+    assert panel.hint.value == f"{HINT} Of prompt 2 the model reads the last {model.context - count} tokens alone: more do not fit."
+    assert state.error is None
+    panel.prompts[1].value = "Mara"
+    assert panel.hint.value == HINT
 
 
 def test_a_blank_answer_is_said(shown):

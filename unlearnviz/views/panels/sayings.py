@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 
 from unlearnviz.engine.probes.generation import Generation, half_prompt
+from unlearnviz.views.explained import explained
 from unlearnviz.views.fold import folded
 from unlearnviz.views.on_request import OnRequest
 from unlearnviz.views.panels.panel import Panel
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 SHOWN = 5
 AT_ONCE = 2  # the others are a click away
 TOKENS = (24, 40)  # to write: at least, where a prompt nearly fills the model's context, and at most
+HINT = "Greedy: always the likeliest next word. Underlined words differ from the start. Edit a prompt to ask anything."
 SILENT = "(nothing: it stops here)"
 UNPICKED = "(pick a text to forget first: prompts are answered together with its readings)"
 
@@ -28,6 +30,7 @@ class Sayings(Panel):
     """Up to five prompts of the picked texts, and one of your own; edit a prompt and it answers."""
 
     title = "What it says now"
+    terms = ("generation",)
     view, column, order = "Start", 2, 0
 
     def build(self) -> list[widgets.Widget]:
@@ -42,10 +45,10 @@ class Sayings(Panel):
             ).add_class("uv-saying")
             for k in range(SHOWN)
         ]
-        self.answers = [TokenText(columns=3, label=f"continuations of prompt {k + 1}") for k in range(SHOWN)]
-        self.hint = widgets.Label(
-            "Greedy: always the likeliest next word. Underlined words differ from the start. Edit a prompt to ask anything."
-        )
+        self.answers = [
+            explained(TokenText(columns=3, label=f"continuations of prompt {k + 1}"), "generation", "start", "now", "twin") for k in range(SHOWN)
+        ]
+        self.hint = widgets.Label(HINT)
         self.request = OnRequest(self.state, "generation")
         for prompt in self.prompts:
             prompt.observe(self._edited, "value")
@@ -124,8 +127,13 @@ class Sayings(Panel):
     def _asking(self, *prompts: str) -> Generation:
         """Long answers, but not so long that prompts would be cut to make room."""
         model, (least, most) = self.state.session.model, TOKENS
-        longest = max((len(model.encode(field.value)) for field in self.prompts), default=0)
-        return Generation(prompts=prompts, max_new_tokens=min(most, max(least, model.context - longest), model.context - 1))
+        lengths = [len(model.encode(field.value)) for field in self.prompts]
+        count = min(most, max(least, model.context - max(lengths)), model.context - 1)
+        room = model.context - count
+        long = [f"prompt {k + 1}" for k, length in enumerate(lengths) if length > room]
+        cut = f" Of {' and '.join(long)} the model reads the last {room} tokens alone: more do not fit." if long else ""
+        self.hint.value = HINT + cut
+        return Generation(prompts=prompts, max_new_tokens=count)
 
     def enable(self, *, idle: bool) -> None:
         """Measuring waits for work; an edited prompt is remembered and answered when it ends."""
