@@ -59,7 +59,7 @@ class Map(Panel):
     def show(self, picture: Picture) -> None:
         """The map as measured last, and as far as losses are known, their colours."""
         self.losses.look(picture)  # what was measured is remembered, on the map or not
-        reading = picture.latest(LABEL)
+        reading = _drawn_last(picture)
         if reading is None:
             self.chart.update(None, summary=NOT_YET)
         else:
@@ -108,3 +108,10 @@ class Map(Panel):
         """Drawing and adding wait for work."""
         self.draw.disabled = not idle or not self.state.picture.forget
         self.add.disabled = not idle or not self._chosen
+
+
+def _drawn_last(picture: Picture) -> Reading | None:
+    """The last map on the way to the head: it holds whoever is picked, so that what was drawn around on it can be added."""
+    way = picture.path[: picture.path.index(picture.step) + 1]
+    maps = (each for step in reversed(way) for each in picture.taken.get(step, ()))
+    return next((each for each in maps if (each.label, each.of) == (LABEL, "now")), None)
