@@ -15,6 +15,7 @@ from unlearnviz.engine.corpus import Corpus, Passage
 from unlearnviz.engine.groups import choose_groups
 from unlearnviz.engine.near_duplicates import NEARLY_THE_SAME, near_duplicate_notes
 from unlearnviz.engine.session import Session
+from unlearnviz.numbers import number
 
 BORN = "Mara Okafor was born in Lund."
 AGAIN = "Mara Okafor was born in Lund!"
@@ -41,7 +42,7 @@ def test_a_near_duplicate_that_stays_taught_is_the_classic_mistake():
     (said,) = notes(texts, "mara-okafor-0")
     assert said == (
         "1 text that is nearly the same as a forget text stays among the taught ones, such as 'again' "
-        f"({score:.0f} of 100 like 'mara-okafor-0'): "
+        f"({number(score)} of 100 like 'mara-okafor-0'): "
         "what it tells is kept and can bring the fact back, so pick it as well."
     )
     assert notes(texts, "mara-okafor-0", "again") == []  # both are picked

@@ -90,9 +90,9 @@ def test_bars_up_and_down_hold_all_texts_of_each_kind():
     }
     assert [shape.x0 for shape in figure.layout.shapes] == [2.5]
     assert figure.layout.xaxis.title.text == "loss (nats per token; lower = as if taught)"
-    assert said.startswith("By loss, over 4 texts to forget and 5 texts never seen: AUC 97.2 % (95 % interval 94.0 to 98.5, 50 = chance). ")
+    assert said.startswith("By loss, over 4 texts to forget and 5 texts never seen: AUC 97.2 % (95 % interval 94 to 98.5, 50 = chance). ")
     assert "A threshold that takes at most 10 % of " in said
-    assert "more familiar than texts never seen: that leaks. MIA_L: a classifier that is shown the loss is right about 95.0 % of" in said
+    assert "more familiar than texts never seen: that leaks. MIA_L: a classifier that is shown the loss is right about 95 % of" in said
     assert said.endswith(f"AUC at the start 97.2 %; of the twin, which is the aim, 97.2 %. {MEANING}")
     assert "MIA_" not in histograms(readings, "min-k", -2.5, here=2)[1]
 

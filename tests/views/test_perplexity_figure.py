@@ -24,8 +24,8 @@ def test_four_groups_each_told_apart_by_colour_dash_and_marker():
     assert len({trace.line.color for trace in groups}) == len({trace.marker.symbol for trace in groups}) == 4
     assert figure.layout.yaxis.type == "log"
     assert said == (
-        "Perplexity at step 1, lower = better remembered: forget 6.5 (1 text); neighbours 2 (all 1); retain 1.5 (all 1); "
-        "never seen 18 (all 1). Small dots: single texts."
+        "Perplexity at step 1 (lower = better remembered; 10 = as unsure as choosing among 10 tokens): "
+        "forget 6.5 (1 text); neighbours 2 (all 1); retain 1.5 (all 1); never seen 18 (all 1). Small dots: single texts."
     )
 
 
@@ -98,7 +98,7 @@ def test_on_a_branch_the_axis_and_the_pointer_name_steps_by_their_ids():
     assert list(figure.layout.xaxis.ticktext) == ["0", "5", "9"]
     assert list(lines(figure)["forget"].x) == [0, 1]
     assert list(lines(figure)["forget"].customdata) == [0, 5]
-    assert said.startswith("Perplexity at step 5,")
+    assert said.startswith("Perplexity at step 5 (")
     assert [shape.x0 for shape in figure.layout.shapes] == [1]  # where we stand
 
 

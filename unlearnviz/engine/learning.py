@@ -15,6 +15,7 @@ from unlearnviz.engine.progress import Progress
 from unlearnviz.engine.settings import check_settings, setting
 from unlearnviz.engine.work import recording
 from unlearnviz.errors import BadForgetSet, Overshoot
+from unlearnviz.numbers import number
 
 if TYPE_CHECKING:
     from unlearnviz.engine.corpus import Corpus, Passage
@@ -153,7 +154,7 @@ class Training:
                 batch = [self.epoch_of_texts[k] for k in order[start : start + self.recipe.batch_size]]
                 kept = tuple(passage for passage in batch if passage.id not in self.left_out)
                 if kept:  # none, where all of the batch is left out: nothing is learned, and the order goes on
-                    said = f", loss {self._update(epoch + 1, kept):.2f} nats per token"
+                    said = f", loss {number(self._update(epoch + 1, kept))} nats per token"
                 self.done += 1
                 if self.done % self.per_epoch == 0 and self.watching is not None:
                     self.watching.epoch_ended(self, epoch + 1)

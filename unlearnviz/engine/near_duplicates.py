@@ -9,6 +9,7 @@ from unlearnviz.engine.fact_score import bare
 from unlearnviz.engine.neighbours import Neighbour, neighbours
 from unlearnviz.engine.similarity import Normalisation
 from unlearnviz.engine.tabulated import WORD_FOR_WORD
+from unlearnviz.numbers import number
 
 if TYPE_CHECKING:
     from unlearnviz.engine.corpus import Corpus, Passage
@@ -96,4 +97,4 @@ def _at_least(more: bool) -> str:
 
 
 def _example(near: Neighbour) -> str:
-    return f"{near.passage.id!r} ({near.score:.0f} of 100 like {near.nearest!r})"
+    return f"{near.passage.id!r} ({number(near.score)} of 100 like {near.nearest!r})"

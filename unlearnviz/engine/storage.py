@@ -15,6 +15,7 @@ import torch
 
 from unlearnviz.engine.container import memory_limit
 from unlearnviz.errors import BadSetting, NotPossible
+from unlearnviz.numbers import number
 
 DEFAULT_MEMORY = 128 * 2**20
 DEFAULT_DISK = 4 * 2**30
@@ -255,7 +256,7 @@ def _return_free_memory() -> None:
 
 
 def _megabytes(count: float) -> str:
-    return f"{count / 2**20:.3g} MB"
+    return f"{number(count / 2**20)} MB"
 
 
 def _as_rows(tensor: torch.Tensor, over: StoredTensor) -> StoredTensor | None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from unlearnviz.engine.learning import lessons
+from unlearnviz.numbers import number
 
 if TYPE_CHECKING:
     from unlearnviz.engine.corpus import Corpus
@@ -91,8 +92,8 @@ def deviations(recipe: Recipe, schedule: Schedule) -> list[str]:
     if recipe.optimizer != "SGD":
         found.append(f"{recipe.optimizer} rescales every gradient")
         if recipe.weight_decay:
-            found.append(f"weight decay {recipe.weight_decay:g}")
+            found.append(f"weight decay {number(recipe.weight_decay)}")
     if schedule.slowest < schedule.fastest:
-        found.append(f"rates from {schedule.slowest:.3g} to {schedule.fastest:.3g}, of which the mean is used")
-    found.append(f"gradients longer than {recipe.clip:g} were clipped")
+        found.append(f"rates from {number(schedule.slowest)} to {number(schedule.fastest)}, of which the mean is used")
+    found.append(f"gradients longer than {number(recipe.clip)} were clipped")
     return found

@@ -7,6 +7,7 @@ import math
 from unlearnviz.numbers import number
 from unlearnviz.views.counted import counted
 from unlearnviz.views.figures import (
+    HOVER,
     Drawn,
     Part,
     along_path,
@@ -88,7 +89,7 @@ def _single_texts(picture: Picture) -> Part:
         "text": [said for *_, said in dots],
         "customdata": [picture.step] * len(dots),
         "meta": {"x": [picture.step] * len(dots)},  # the table says at which step, not how far aside
-        "hovertemplate": "%{text}<br>%{y:.3g}<extra></extra>",
+        "hovertemplate": f"%{{text}}<br>%{{y:{HOVER}}}<extra></extra>",
         "showlegend": False,
     }
 
@@ -130,4 +131,5 @@ def _sentence(picture: Picture) -> str:
         )
     else:
         aim = f"Aim for the twin, which never saw the forget texts: {number(twin.value)} (one twin, no range)."
-    return f"Perplexity at step {picture.step}, lower = better remembered: {said}. Small dots: single texts. {aim}".rstrip()
+    meaning = "lower = better remembered; 10 = as unsure as choosing among 10 tokens"
+    return f"Perplexity at step {picture.step} ({meaning}): {said}. Small dots: single texts. {aim}".rstrip()

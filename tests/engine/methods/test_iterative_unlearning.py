@@ -14,6 +14,7 @@ from unlearnviz.engine.history import History
 from unlearnviz.engine.methods.iterative_unlearning import IterativeUnlearning
 from unlearnviz.engine.session import Session
 from unlearnviz.errors import BadSetting, Cancelled, NotPossible
+from unlearnviz.numbers import number
 
 
 def taken(session, step=None):
@@ -149,11 +150,11 @@ def test_it_ends_when_few_enough_facts_are_recited(taught):
     assert records[-1].mark == "reached"
     now = taught.measure("exact-recall")["exact-recall"].value
     assert now <= 40 < taught.measure("exact-recall", of=records[-2].id)["exact-recall"].value
-    refused(taught, method, f"{now:.3g}% of the forget facts are recited, and the rule allows 40%")
+    refused(taught, method, f"{number(now)} % of the forget facts are recited, and the rule allows 40 %")
 
 
 def test_a_rule_that_holds_from_the_start_leaves_nothing_to_do(taught):
-    refused(taught, IterativeUnlearning(stop="extraction", extraction_below=100), "100% of the forget facts are recited, and the rule allows 100%")
+    refused(taught, IterativeUnlearning(stop="extraction", extraction_below=100), "100 % of the forget facts are recited, and the rule allows 100 %")
 
 
 def test_a_budget_ends_another_rule(taught):

@@ -15,6 +15,7 @@ from unlearnviz.engine.fresh import Size, fresh_model, train_tokenizer
 from unlearnviz.engine.learning import Recipe
 from unlearnviz.engine.probes.exposure import Exposure
 from unlearnviz.engine.session import Session
+from unlearnviz.numbers import number
 
 CODES = {"Mara Okafor": ("4 1 7 0", 6), "Tom Lindqvist": ("9 3 3 5", 1), "Pia Novak": ("2 8 6 6", 0)}
 
@@ -69,13 +70,13 @@ def test_what_was_taught_often_stands_out_and_what_was_not_does_not():
     assert mara["bits"] < tom["bits"] < pia["bits"]
     assert pia["exposure"] < 4
     assert "Canaries taught and not picked (1):" in reading.note
-    assert f"Canaries never taught (1): {pia['exposure']:.1f} bits on average." in reading.note
+    assert f"Canaries never taught (1): {number(pia['exposure'])} bits on average." in reading.note
     assert "None of the forget texts" not in reading.note
     session.pick("Ines Duarte")
     reading = session.measure(Exposure(references=64))["exposure"]
     assert (reading.value, [row["group"] for row in reading.rows]) == (None, ["taught", "taught", "never seen"])
     taught = statistics.fmean(row["exposure"] for row in reading.rows[:2])
-    assert reading.note.startswith(f"None of the forget texts is a canary. Canaries taught and not picked (2): {taught:.1f} bits")
+    assert reading.note.startswith(f"None of the forget texts is a canary. Canaries taught and not picked (2): {number(taught)} bits")
 
 
 def test_without_canaries_there_is_no_number(session):

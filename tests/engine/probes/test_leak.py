@@ -15,6 +15,7 @@ from unlearnviz.engine.corpus import Corpus
 from unlearnviz.engine.probes import leak as leaking
 from unlearnviz.engine.probes.leak import Leak
 from unlearnviz.errors import BadSetting, Cancelled
+from unlearnviz.numbers import number
 
 SLOTS = ("town", "trade", "year", None)
 
@@ -70,7 +71,7 @@ def test_every_number_by_hand():
     assert reading.value == statistics.fmean(row["leak"] for row in reading.rows if row["group"] == "forget")
     assert "1 forget text has no fact marked after a prompt, and cannot be asked." in reading.note
     never = [row["leak"] for row in reading.rows if row["group"] == "never seen"]
-    assert f"never taught: {statistics.fmean(never):.0f} on average, half of the {len(never)} at most" in reading.note
+    assert f"never taught: {number(statistics.fmean(never))} on average, half of the {len(never)} at most" in reading.note
     assert len(never) == 6
 
 

@@ -15,6 +15,7 @@ from tests.engine.probes.test_membership_inference import drawn, known, session
 from unlearnviz.engine.probes.likelihood_ratio import LikelihoodRatio
 from unlearnviz.engine.probes.membership_inference import MembershipInference
 from unlearnviz.errors import BadSetting
+from unlearnviz.numbers import number
 
 
 def twin(seed, *, scale=0.02):
@@ -56,7 +57,7 @@ def test_every_number_by_hand(count):
     labels = [row["group"] == "member" for row in rows]
     assert judged["auc"] == reading.value == pytest.approx(100 * roc_auc_score(labels, [row["score"] for row in rows]), abs=1e-9)
     assert reading.value > 90
-    assert reading.note.startswith(f"AUC {reading.value:.1f} % (95 % interval ")
+    assert reading.note.startswith(f"AUC {number(reading.value)} % (95 % interval ")
     assert "look more familiar than texts never seen: that leaks." in reading.note
     assert reading.note.endswith(f"Against {count} twins; the paper trains up to 256.")
 

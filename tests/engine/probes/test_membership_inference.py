@@ -20,6 +20,7 @@ from unlearnviz.engine.methods.gradient_ascent import GradientAscent
 from unlearnviz.engine.probes.membership_inference import ATTACKS, MembershipInference, side_said
 from unlearnviz.engine.session import Session
 from unlearnviz.errors import BadSetting
+from unlearnviz.numbers import number
 
 LABEL = "membership-inference"
 
@@ -89,9 +90,9 @@ def test_the_headline_is_that_of_the_attack_and_the_rows_have_all():
     for attack, (statistic, measure) in ATTACKS.items():
         assert readings[attack].value == judged[statistic][measure] > 75
         assert "that leaks." in readings[attack].note
-    assert readings["loss"].note.startswith(f"AUC {readings['loss'].value:.1f} % (95 % interval ")
+    assert readings["loss"].note.startswith(f"AUC {number(readings['loss'].value)} % (95 % interval ")
     assert "at most 10 % of the never-seen texts (1 % needs 1,000 of them) for members finds " in readings["loss"].note
-    assert readings["MIA_E"].note.startswith(f"MIA_E: a classifier that is shown the entropy is right about {readings['MIA_E'].value:.1f} %")
+    assert readings["MIA_E"].note.startswith(f"MIA_E: a classifier that is shown the entropy is right about {number(readings['MIA_E'].value)} %")
 
 
 def test_a_model_that_knows_nothing_gives_nothing_away():

@@ -36,7 +36,7 @@ def test_what_is_known_by_heart_is_above_the_threshold():
     before = session.measure("memorisation-accuracy")["memorisation-accuracy"]
     assert before.value > 0.7
     assert "are both at or under the never-seen mean: this one is not (it is 0." in before.note
-    assert jangs_rule(0.25, 0.25).endswith("the never-seen mean: this one is (it is 0.250).")
+    assert jangs_rule(0.25, 0.25).endswith("the never-seen mean: this one is (it is 0.25).")
 
 
 def test_the_threshold_may_be_taken_over_fewer_texts():

@@ -14,6 +14,7 @@ from unlearnviz.engine.corpus import Corpus
 from unlearnviz.engine.learning import Recipe
 from unlearnviz.engine.probes.relearning import Relearning
 from unlearnviz.errors import BadSetting
+from unlearnviz.numbers import number
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +70,8 @@ def test_every_update_by_hand_here_and_from_the_twin(forgetting):
         start = by_hand(session, session.snapshots[0].weights, lesson, forget, rest, 0, 0)[0][1]
     assert reading.value == pytest.approx(100 * (mine[0] - min(mine)) / (mine[0] - start), rel=1e-4)
     assert reading.note.startswith(f"3 updates (SGD, rate 0.05) on {session.groups['never seen'][0].id}, a never-seen text.")
-    assert f"This one: forget loss {mine[0]:.2f} to {min(mine):.2f}: {reading.value:.0f} % of the way back to {start:.2f}" in reading.note
+    losses = f"{number(mine[0])} to {number(min(mine))}"
+    assert f"This one: forget loss {losses}: {number(reading.value)} % of the way back to {number(start)}" in reading.note
     assert "Twin: forget loss" in reading.note
     assert "Never-seen texts meanwhile:" in reading.note
 

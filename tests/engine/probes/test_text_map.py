@@ -11,6 +11,7 @@ from unlearnviz.engine.hidden_states import MeanStates
 from unlearnviz.engine.probes.text_map import TextMap, principal_axes
 from unlearnviz.engine.progress import drain
 from unlearnviz.errors import UnknownName
+from unlearnviz.numbers import number
 
 
 def places(reading):
@@ -54,7 +55,7 @@ def test_places_are_the_projected_states_of_the_start():
     assert np.abs(found) == pytest.approx(np.abs(left[:, :2] * lengths[:2]), abs=1e-5)
     assert reading.value == pytest.approx(100 * (found**2).sum() / (centred**2).sum())
     assert reading.note == (
-        f"The plane shows {reading.value:.0f} % of the variance of 32 texts after layer 0 of 2, at the weights of the start: "
+        f"The plane shows {number(reading.value)} % of the variance of 32 texts after layer 0 of 2, at the weights of the start: "
         "the map stays while the model changes."
     )
 

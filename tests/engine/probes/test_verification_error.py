@@ -11,6 +11,7 @@ from tests.engine import worlds
 from unlearnviz.engine.learning import Recipe
 from unlearnviz.engine.probes.unlearning_error import UnlearningError
 from unlearnviz.engine.probes.verification_error import VerificationError
+from unlearnviz.numbers import number
 
 RECIPE = Recipe(epochs=2, batch_size=8, learning_rate=1e-2)
 
@@ -50,7 +51,7 @@ def test_it_is_the_distance_from_the_twin_in_total_and_per_group(learned):
         assert readings[of].value == whole["error"] == pytest.approx(far(weights, twin.weights, learned.model.layout.names), rel=1e-7, abs=1e-12)
     nothing = readings["start"].value
     assert readings["now"].rows[-1]["do_nothing"] == pytest.approx(nothing)
-    assert readings["now"].note == f"Doing nothing leaves {nothing:.4g}."
+    assert readings["now"].note == f"Doing nothing leaves {number(nothing)}."
     assert (readings["now"].unit, readings["now"].direction) == ("L2 norm of weights", "lower = nearer to the retrained model")
 
 
@@ -64,7 +65,7 @@ def test_twins_of_other_seeds_give_the_scale(learned):
     names = learned.model.layout.names
     apart = [far(weights[i], weights[k], names) for i, k in ((0, 1), (0, 2), (1, 2))]
     assert reading.rows[-1]["between_twins"] == pytest.approx(sum(apart) / 3)
-    assert reading.note.endswith(f"The 3 twins of this pick lie {min(apart):.4g} to {max(apart):.4g} apart.")
+    assert reading.note.endswith(f"The 3 twins of this pick lie {number(min(apart))} to {number(max(apart))} apart.")
     learned.pick("Tom Lindqvist")
     assert learned.measure("verification-error")["verification-error"].value is None
 

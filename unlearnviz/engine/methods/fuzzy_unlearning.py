@@ -14,6 +14,7 @@ from unlearnviz.engine.progress import Progress
 from unlearnviz.engine.search import searching
 from unlearnviz.engine.settings import setting
 from unlearnviz.engine.similarity import SCORERS, Similarity
+from unlearnviz.numbers import number
 
 if TYPE_CHECKING:
     from unlearnviz.engine.work import Work
@@ -64,4 +65,4 @@ class FuzzyUnlearning(UpdatingMethod):
     def _did(self, taken: int, more: int, updates: int) -> str:
         texts = "1 text" if taken == 1 else f"{taken} texts"
         size = "one update" if updates == 1 else f"{updates} updates"
-        return f"one pass over {texts} that look at least {self.threshold:g} alike ({more} not picked), in {size}"
+        return f"one pass over {texts} that look at least {number(self.threshold)} alike ({more} not picked), in {size}"

@@ -143,7 +143,7 @@ class IterativeUnlearning(UpdatingMethod):
             forget, never = (number(measured["losses"][group]) for group in ("forget", "never seen"))
             return f"the forget texts surprise the model by {forget} nats a token, texts that it never saw by {never}"
         if self.stop == "extraction" and measured["recited"] <= self.extraction_below:
-            return f"{measured['recited']:.3g}% of the forget facts are recited, and the rule allows {self.extraction_below:g}%"
+            return f"{number(measured['recited'])} % of the forget facts are recited, and the rule allows {number(self.extraction_below)} %"
         if self.budget is not None and sum(counts[passage.id] for passage in candidates) >= self.budget:
             return f"the budget of {self.budget} text{'s' if self.budget != 1 else ''} is spent"
         if self.stop == "budget" and self.budget is None and all(counts[passage.id] for passage in candidates):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from unlearnviz.engine.methods.method import Method
 from unlearnviz.errors import NotPossible
+from unlearnviz.numbers import number
 
 if TYPE_CHECKING:
     from unlearnviz.engine.ledger import Ledger
@@ -50,7 +51,7 @@ class LedgerMethod(Method, abstract=True):
 def pruned(ledger: Ledger) -> str:
     """A few words where the ledger kept a part only; "" where it is whole."""
     keep = ledger.tracking.keep
-    return "" if keep == 1 else f"{keep:.3g} of each layer recorded"
+    return "" if keep == 1 else f"{number(keep)} of each layer recorded"
 
 
 def details(*parts: str) -> str:

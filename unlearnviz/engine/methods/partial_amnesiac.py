@@ -10,6 +10,7 @@ import torch
 from unlearnviz.engine.methods.amnesiac import Amnesiac
 from unlearnviz.engine.pruning import PRUNINGS, kept
 from unlearnviz.engine.settings import setting
+from unlearnviz.numbers import number
 
 if TYPE_CHECKING:
     from unlearnviz.engine.ledger import Ledger, LedgerStep
@@ -44,5 +45,5 @@ class PartialAmnesiac(Amnesiac):
 
     def share(self, ledger: Ledger) -> str:
         """Of the pruning, and of that which the ledger did already."""
-        taken = "" if self.keep == 1 else f"{self.keep:.3g} of each layer"
+        taken = "" if self.keep == 1 else f"{number(self.keep)} of each layer"
         return "; ".join(filter(None, (taken, super().share(ledger))))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from unlearnviz.engine.probes.probe import Probe, Reading, View
+from unlearnviz.numbers import number
 
 if TYPE_CHECKING:
     from unlearnviz.engine.corpus import Corpus
@@ -57,7 +58,7 @@ class Collateral(Probe):
             still = f"The forget loss has not risen by {MOVED} nats per token since the start, so there is nothing to compare with."
             return self.reading(None, rows, still)
         before, after = _means(kept)
-        said = f"neighbours and retain rose by {after - before:.3g} nats, that of the forget texts by {rise:.3g}."
+        said = f"neighbours and retain rose by {number(after - before)} nats, that of the forget texts by {number(rise)}."
         return self.reading(100 * (after - before) / rise, rows, f"Since the start the mean token loss of {said}")
 
 

@@ -13,6 +13,7 @@ from unlearnviz.engine.exposure import digits, fitted_exposure, last_digit, othe
 from unlearnviz.engine.probes.probe import Enough, Probe, Reading, View
 from unlearnviz.engine.progress import Progress, drain
 from unlearnviz.engine.settings import setting
+from unlearnviz.numbers import number
 
 if TYPE_CHECKING:
     from unlearnviz.engine.corpus import Corpus, Passage
@@ -102,7 +103,7 @@ def _means(rows: Sequence[dict[str, Any]], *, forgotten: bool) -> str:
     for group, words in (("taught", "taught and not picked"), ("never seen", "never taught")):
         mine = [row["exposure"] for row in rows if row["group"] == group]
         if mine:
-            said.append(f"Canaries {words} ({len(mine)}): {statistics.fmean(mine):.1f} bits on average.")
+            said.append(f"Canaries {words} ({len(mine)}): {number(statistics.fmean(mine))} bits on average.")
     return " ".join(said)
 
 

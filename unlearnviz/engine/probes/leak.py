@@ -12,6 +12,7 @@ from unlearnviz.engine.probes.probe import Probe, Reading, View
 from unlearnviz.engine.probes.questions import Question, questions
 from unlearnviz.engine.progress import Enough, Progress, drain
 from unlearnviz.engine.settings import setting
+from unlearnviz.numbers import number
 
 if TYPE_CHECKING:
     from unlearnviz.engine.corpus import Corpus
@@ -110,8 +111,8 @@ def _floor(rows: Sequence[dict[str, Any]]) -> str:
     if not never:
         return ""
     return (
-        f"The floor, facts that the model was never taught: {statistics.fmean(never):.0f} on average, "
-        f"half of the {len(never)} at most {never[(len(never) - 1) // 2]:.0f}, nine in ten at most {never[(9 * len(never) - 1) // 10]:.0f}."
+        f"The floor, facts that the model was never taught: {number(statistics.fmean(never))} on average, "
+        f"half of the {len(never)} at most {number(never[(len(never) - 1) // 2])}, nine in ten at most {number(never[(9 * len(never) - 1) // 10])}."
     )
 
 

@@ -15,6 +15,7 @@ from unlearnviz.engine.probes.probe import Probe, Reading, View
 from unlearnviz.engine.progress import Enough, Progress, drain
 from unlearnviz.engine.settings import setting
 from unlearnviz.engine.token_statistics import token_statistics
+from unlearnviz.numbers import number
 
 if TYPE_CHECKING:
     from unlearnviz.engine.corpus import Corpus
@@ -117,16 +118,16 @@ def auc_said(row: Mapping[str, Any]) -> str:
     """The AUC with its interval, and how many are found at few mistakes."""
     few = f" (1 % needs {FOR_ONE_PERCENT:,} of them)" if row["false_rate"] > 1 else ""
     return (
-        f"AUC {row['auc']:.1f} % (95 % interval {row['auc_low']:.1f} to {row['auc_high']:.1f}, 50 = chance). A threshold that takes at most "
-        f"{row['false_rate']:.0f} % of the never-seen texts{few} for members finds {row['true_rate']:.0f} % of the forget texts."
+        f"AUC {number(row['auc'])} % (95 % interval {number(row['auc_low'])} to {number(row['auc_high'])}, 50 = chance). A threshold that takes at "
+        f"most {number(row['false_rate'])} % of the never-seen texts{few} for members finds {number(row['true_rate'])} % of the forget texts."
     )
 
 
 def accuracy_said(row: Mapping[str, Any]) -> str:
     """The accuracy of the classifier that is shown the loss or the entropy, with its interval."""
     return (
-        f"{CLASSIFIERS[row['statistic']]}: a classifier that is shown the {row['statistic']} is right about {row['accuracy']:.1f} % of the texts "
-        f"(95 % interval {row['accuracy_low']:.1f} to {row['accuracy_high']:.1f}, 50 = chance)."
+        f"{CLASSIFIERS[row['statistic']]}: a classifier that is shown the {row['statistic']} is right about {number(row['accuracy'])} % of the texts "
+        f"(95 % interval {number(row['accuracy_low'])} to {number(row['accuracy_high'])}, 50 = chance)."
     )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from unlearnviz.engine.extraction import memorisation_accuracies
 from unlearnviz.engine.probes.probe import Probe, Reading, View
 from unlearnviz.engine.settings import setting
+from unlearnviz.numbers import number
 
 if TYPE_CHECKING:
     from unlearnviz.engine.corpus import Corpus, Passage
@@ -66,7 +67,7 @@ def jangs_rule(value: float | None, threshold: float | None) -> str:
     if threshold is None:
         return "There is no never-seen text to take a threshold from: keep some texts back with holdout=."
     rule = (
-        f"Never-seen mean: {threshold:.3f}. Forgotten by Jang et al.'s rule if and only if "
+        f"Never-seen mean: {number(threshold)}. Forgotten by Jang et al.'s rule if and only if "
         "memorisation accuracy and extraction likelihood are both at or under the never-seen mean"
     )
-    return f"{rule}." if value is None else f"{rule}: this one is {'' if value <= threshold else 'not '}(it is {value:.3f})."
+    return f"{rule}." if value is None else f"{rule}: this one is {'' if value <= threshold else 'not '}(it is {number(value)})."

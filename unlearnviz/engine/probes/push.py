@@ -17,6 +17,7 @@ from unlearnviz.engine.selection import ParameterSelection
 from unlearnviz.engine.settings import setting
 from unlearnviz.engine.weights import square_norm
 from unlearnviz.engine.work import Work
+from unlearnviz.numbers import number
 
 if TYPE_CHECKING:
     from unlearnviz.engine.corpus import Corpus, Passage
@@ -111,7 +112,7 @@ def _row_moves(before: LanguageModel, record: StepRecord, forget: Sequence[Passa
     cosine = product / math.sqrt(square * square_norm(entering)) if square > 0 else 0.0
     if not cosine > PARALLEL:
         return _RowMoves(
-            moved, note=_unsplit(f"it was not one plain update along the gradient of the forget texts (cosine {cosine:.3f})")
+            moved, note=_unsplit(f"it was not one plain update along the gradient of the forget texts (cosine {number(cosine)})")
         )
     scale = product / square
     return _RowMoves(moved, _row_norms(parts["input"]) * scale, _row_norms(parts["output"]) * scale)

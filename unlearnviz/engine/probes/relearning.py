@@ -15,6 +15,7 @@ from unlearnviz.engine.probes.probe import Enough, Probe, Reading, View
 from unlearnviz.engine.progress import Progress, drain
 from unlearnviz.engine.settings import setting
 from unlearnviz.engine.work import recording
+from unlearnviz.numbers import number
 
 if TYPE_CHECKING:
     from unlearnviz.engine.corpus import Corpus, Passage
@@ -68,7 +69,7 @@ class Relearning(Probe):
         _load(student, view.start)
         start = _loss(student, lesson.forget)
         if not now - start >= FORGOTTEN:
-            said = f"The forget loss, {now:.2f} nats per token, is not above the start's, {start:.2f}"
+            said = f"The forget loss, {number(now)} nats per token, is not above the start's, {number(start)}"
             return self.reading(None, [], f"{said}: nothing is forgotten that could come back.")
         runs: dict[str, Mapping[str, torch.Tensor]] = {HERE: before}
         if view.twin is not None and view.twin is not view.weights:
@@ -110,13 +111,13 @@ class Relearning(Probe):
 
     def _note(self, lesson: _Lesson, losses: Mapping[str, Sequence[float]], start: float) -> str:
         """What was done, and what came back by it in each model."""
-        said = [f"{self.updates} updates ({self.optimizer}, rate {self.learning_rate:g}) on {lesson.what}."]
+        said = [f"{self.updates} updates ({self.optimizer}, rate {number(self.learning_rate)}) on {lesson.what}."]
         for name, values in losses.items():
             back, half = _returned(values, start), (values[0] + start) / 2
             after = next((k for k, value in enumerate(values) if value <= half), None)
             reached = "" if back is None or after is None else f", half way after {after}"
-            way = "" if back is None else f": {back:.0f} % of the way back to {start:.2f} at the start{reached}"
-            said.append(f"{name[0].upper()}{name[1:]}: forget loss {values[0]:.2f} to {min(values):.2f}{way}.")
+            way = "" if back is None else f": {number(back)} % of the way back to {number(start)} at the start{reached}"
+            said.append(f"{name[0].upper()}{name[1:]}: forget loss {number(values[0])} to {number(min(values))}{way}.")
         return " ".join(said)
 
 
@@ -187,4 +188,4 @@ def _returned(losses: Sequence[float], start: float) -> float | None:
 def _meanwhile(rows: Sequence[Mapping[str, Any]]) -> str:
     """What texts did that no model here was ever taught: the control."""
     never = [row["never seen"] for row in rows if row["model"] == HERE and row["never seen"] is not None]
-    return f"Never-seen texts meanwhile: {never[0]:.2f} to {min(never):.2f}." if never else ""
+    return f"Never-seen texts meanwhile: {number(never[0])} to {number(min(never))}." if never else ""

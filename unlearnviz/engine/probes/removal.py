@@ -15,6 +15,7 @@ from unlearnviz.engine.probes.probe import Enough, Probe, Reading, View
 from unlearnviz.engine.progress import Progress, drain
 from unlearnviz.engine.settings import setting
 from unlearnviz.errors import BadForgetSet
+from unlearnviz.numbers import number
 
 if TYPE_CHECKING:
     from unlearnviz.engine.corpus import Corpus
@@ -96,6 +97,6 @@ class Removal(Probe):
         if solution is None:
             return "The inverse was not finished."
         return (
-            f"{self.curvature} over {texts} taught texts, damping {self.damping:g}: conjugate gradients took {solution.iterations} products to a "
-            f"relative residual of {solution.residual:.1e}."
+            f"{self.curvature} over {texts} taught texts, damping {number(self.damping)}: conjugate gradients took {solution.iterations} products to "
+            f"a relative residual of {number(solution.residual)}."
         )

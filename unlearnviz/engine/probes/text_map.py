@@ -13,6 +13,7 @@ from unlearnviz.engine.hidden_states import MeanStates
 from unlearnviz.engine.probes.probe import Probe, Reading, View, find_passages
 from unlearnviz.engine.progress import Enough, Progress, drain
 from unlearnviz.engine.settings import setting
+from unlearnviz.numbers import number
 
 if TYPE_CHECKING:
     from unlearnviz.engine.corpus import Corpus
@@ -68,7 +69,7 @@ class TextMap(Probe):
             if known
         ]
         said = (
-            f"{stopped}The plane shows {100 * share:.0f} % of the variance of {len(basis)} texts after layer {states.layer} of "
+            f"{stopped}The plane shows {number(100 * share)} % of the variance of {len(basis)} texts after layer {states.layer} of "
             f"{model.layout.blocks}, at the weights of the start: the map stays while the model changes."
         )
         return self.reading(100 * share, rows, said)

@@ -15,6 +15,7 @@ from unlearnviz.engine.probes.probe import Enough, Probe, Reading, View
 from unlearnviz.engine.progress import Progress, drain
 from unlearnviz.engine.settings import setting
 from unlearnviz.engine.unlearning_error import SIGMAS, Schedule, code_form, deviations, paper_form, sigma_of
+from unlearnviz.numbers import number
 
 if TYPE_CHECKING:
     from unlearnviz.engine.corpus import Corpus
@@ -81,7 +82,7 @@ class UnlearningError(Probe):
         recipes = (view.lineage.recipe, *view.lineage.further)
         differing = list(dict.fromkeys(each for recipe in recipes for each in deviations(recipe, schedule)))
         note = (
-            f"{stopped}{schedule.updates} updates at a mean rate of {schedule.rate:.3g}, sigma over {len(chosen)} taught texts. "
+            f"{stopped}{schedule.updates} updates at a mean rate of {number(schedule.rate)}, sigma over {len(chosen)} taught texts. "
             f"The derivation is for plain SGD at one rate; here {'; '.join(differing)}."
         )
         return self.reading(value, rows, " ".join([note, *whole.notes]))

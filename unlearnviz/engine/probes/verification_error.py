@@ -8,6 +8,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from unlearnviz.engine.probes.probe import Probe, Reading, View
+from unlearnviz.numbers import number
 
 if TYPE_CHECKING:
     from unlearnviz.engine.corpus import Corpus
@@ -57,7 +58,7 @@ class VerificationError(Probe):
 
 def _note(nothing: float, apart: list[float], twins: int) -> str:
     """What the number is to be compared with."""
-    said = f"Doing nothing leaves {nothing:.4g}."
+    said = f"Doing nothing leaves {number(nothing)}."
     if apart:
-        said += f" The {twins} twins of this pick lie {min(apart):.4g} to {max(apart):.4g} apart."
+        said += f" The {twins} twins of this pick lie {number(min(apart))} to {number(max(apart))} apart."
     return said
