@@ -5,6 +5,7 @@ This process makes no gradient of its own, so that it can fork a child for every
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import random
@@ -19,13 +20,13 @@ import torch
 
 from tests.engine import worlds
 from unlearnviz.engine.autosave import latest
+from unlearnviz.engine.progress import drain
 
-OPERATIONS = 30
-MOST = 0.25  # seconds a child lives, at most
+OPERATIONS = 20
 
 
 def operations(session):
-    """(kind, operation), one after the other: branches, undo, typed texts, several methods and places."""
+    """(kind, operation), one after the other: branches, undo, typed texts, several methods and places; that of a step is its iterator."""
     for k in range(OPERATIONS):
         if k % 7 == 3:
             yield "undo", session.undo
@@ -35,7 +36,7 @@ def operations(session):
             yield "pick", lambda k=k: session.pick("Tom Lindqvist" if k % 2 else f"The text that was typed as number {k} of them all.")
         else:
             where, method = ("embedding", "block 0", "all")[k % 3], ("gradient-ascent", "npo", "fine-tune")[k % 3]
-            yield "step", lambda method=method, where=where: session.step(method, where)
+            yield "step", lambda method=method, where=where: session.stepping(method, where)
 
 
 def fork(work):
@@ -62,24 +63,31 @@ def told(work):
     return found
 
 
-def killed(session, folder, seconds):
-    """What a child had begun when it was killed, and what can be continued then."""
+def killed(session, folder, begins, seconds):
+    """What a child had begun when it was killed, so long after it told that it begins an operation, and what can be continued then."""
     os.environ["UNLEARNVIZ_CACHE"] = str(folder)
 
     def live(tell):
         session.autosave()
         for number, (kind, operate) in enumerate(operations(session)):
-            tell(f"{number}-{kind}")
-            operate()
+            if kind == "step":
+                work = operate()
+                next(work)  # so far it has begun: what was done before is in its file, and is not lost any more
+                tell(f"{number}-{kind}")
+                drain(work)
+            else:
+                tell(f"{number}-{kind}")
+                operate()
         session.settle()
         tell(f"{OPERATIONS}-end")
 
     child, lines = fork(live)
-    time.sleep(seconds)  # not for something to happen, but for it to be cut off in the middle
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
     with lines:
-        begun = lines.read().split()
+        begun = [lines.readline().strip() for _ in range(begins + 1)]
+        time.sleep(seconds)  # not for something to happen, but for it to be cut off in the middle
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        begun += lines.read().split()
     found = latest(session, None)
     offered = None if found is None else found.recipe.hash
 
@@ -88,7 +96,7 @@ def killed(session, folder, seconds):
         tell(f"{replayed.identical}")
         tell(session.fingerprint())
 
-    came_back = told(resume) if found is not None and random.random() < 0.2 else None
+    came_back = told(resume) if found is not None and begins % 10 == 9 else None
     return {"begun": begun, "offered": offered, "resumed": came_back}
 
 
@@ -100,13 +108,17 @@ def main(times, folder):
     def reference(tell):
         tell(f"{session.recipe_hash()}-{session.fingerprint()}")
         for _, operate in operations(session):
-            operate()
+            work = operate()
+            if inspect.isgenerator(work):
+                drain(work)
             tell(f"{session.recipe_hash()}-{session.fingerprint()}")
 
+    began = time.perf_counter()
     states = [line.split("-") for line in told(reference)]
+    operation = (time.perf_counter() - began) / OPERATIONS  # seconds, on this computer as it is today
     kills = []
     for number in range(times):
-        kills.append(killed(session, folder / str(number), random.uniform(0, MOST)))
+        kills.append(killed(session, folder / str(number), number % OPERATIONS, random.uniform(0, 2 * operation)))
         shutil.rmtree(folder / str(number), ignore_errors=True)
     print(json.dumps({"states": states, "kills": kills}))
 

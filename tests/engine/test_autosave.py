@@ -13,6 +13,7 @@ from tests.clean_environment import ROOT
 from tests.engine import worlds
 from unlearnviz.engine import autosave as module
 from unlearnviz.engine.autosave import KEPT, home
+from unlearnviz.engine.learning import Recipe
 from unlearnviz.errors import NotPossible
 
 TIMES = 50
@@ -37,11 +38,11 @@ def test_killed_at_fifty_moments_at_most_the_step_in_flight_is_lost(tmp_path):
         assert safe <= where <= last + 1, kill
         assert kill["offered"] or safe == 0
         in_flight += bool(begun) and begun[-1][1] == "step"
-        if kill["resumed"]:
+        if kill["resumed"] is not None:
             assert kill["resumed"] == ["True", dict(found["states"])[kill["offered"]]]
             resumed += 1
     assert in_flight > TIMES // 5  # most moments lie within a step
-    assert resumed > 2
+    assert resumed >= 4
 
 
 def test_an_earlier_session_is_offered_and_continued():
@@ -67,6 +68,18 @@ def test_an_earlier_session_is_offered_and_continued():
     assert worlds.session().continuable().recipe.hash == session.recipe_hash()
     assert worlds.session(tied=False).continuable() is None  # another model
     assert worlds.session(texts=type(session.corpus)(tuple(session.corpus)[:-1])).continuable() is None  # other texts
+
+
+def test_what_a_model_learned_is_learned_again():
+    session = worlds.session()
+    session.autosave()
+    session.learn(recipe=Recipe(epochs=1, batch_size=12))
+    session.step()
+    session.settle()
+    other = worlds.session()
+    assert other.continuable().recipe.head == 1
+    assert other.resume().identical
+    assert other.fingerprint() == session.fingerprint()
 
 
 def test_nothing_to_continue_is_a_sentence():

@@ -29,7 +29,9 @@ def home(session: Session, directory: str | None = None) -> Path:
     """The folder of all autosaves of this model and corpus from a working directory (the present one), by what they are, not by name."""
     keeping = session.keeping
     where = working_directory() if directory is None else directory
-    what = f"{keeping.fingerprint(session.snapshots[0].weights)} {keeping.corpus(session)} {where}"
+    # a model that learned here is opened again as it was before, so there its work has to be found
+    start = session.learned[0]["start"] if session.learned else keeping.fingerprint(session.snapshots[0].weights)
+    what = f"{start} {keeping.corpus(session)} {where}"
     return cache_folder() / "recipes" / hashlib.sha256(what.encode()).hexdigest()[:16]
 
 
@@ -70,7 +72,7 @@ class Autosave:
 
     def write(self) -> None:
         """Write the recipe as it is now, soon."""
-        self.path = home(self._session, self._directory) / self._name  # another folder once the model was taught
+        self.path = home(self._session, self._directory) / self._name  # another folder where a model was taught after steps
         recipe = self._session.keeping.quickly(self._session)
         with self._lock:
             self._waiting = self.path, recipe
@@ -141,7 +143,7 @@ class Continuable:
 
 
 def latest(session: Session, own: Path | None) -> Continuable | None:
-    """The latest autosave with at least one step, by another session than this one; None where there is none that can be read."""
+    """The latest autosave with at least one step or training, by another session than this one; None where there is none that can be read."""
     try:
         files = _by_age(home(session))
     except OSError:
@@ -152,6 +154,6 @@ def latest(session: Session, own: Path | None) -> Continuable | None:
                 recipe, saved = read_recipe(file), file.stat().st_mtime
             except (BadRecipe, OSError):  # of another version, or tidied away meanwhile: an older one may do
                 continue
-            if recipe.head or recipe.steps:
+            if recipe.steps or recipe.learned:
                 return Continuable(file, recipe, saved)
     return None

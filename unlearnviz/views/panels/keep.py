@@ -86,7 +86,7 @@ class Keep(Panel):
             close_all(offered)
         if offer is not None:
             steps = len(offer.recipe.needed)
-            count = f"{steps} step{'' if steps == 1 else 's'}"
+            count = f"{'a training, which takes its time again, and ' if offer.recipe.learned else ''}{steps} step{'' if steps == 1 else 's'}"
             said = Sentence(f"An earlier session of this model and these texts ({count}, {_ago(offer.saved)}) can be continued.")
             yes = button(f"Continue at step {offer.recipe.head}?", self.state.resume, tooltip="Takes all its steps again, exactly", primary=True)
             no = button("Not now", self.state.decline, tooltip="Begin at the start; the earlier session stays saved")
