@@ -10,6 +10,7 @@ from playwright.sync_api import TimeoutError as TooLate
 from tests.browser.servers import TOKEN
 
 AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
+LOOKS = (Path(__file__).parent / "looks.js").read_text("utf-8")
 OURS = re.compile(r"(https?|wss?)://(127\.0\.0\.1|localhost)[:/]|data:|blob:|about:|chrome-extension:")
 FONT_AWESOME = "https://cdn.jsdelivr.net/"  # Voila's own page template asks for it
 SENT = "!/\\[ ?\\]/.test(document.querySelector('.jp-CodeCell .jp-InputPrompt').textContent)"  # [*] or [1], not [ ]
@@ -140,3 +141,12 @@ class Visit:
         grave = [each for each in result["violations"] if each["impact"] in {"serious", "critical"}]
         lines = [f"{each['id']} ({each['impact']}): {each['nodes'][0]['html'][:200]}" for each in grave]
         return len(result["passes"]), lines
+
+    def looks(self, selector):
+        """What a person would see go wrong in one part of the page: text that is cut, overlaps, or is fainter than 4.5:1; and `small` text.
+
+        Waits for what is still drawn and for fonts, so that nothing is judged half-made.
+        """
+        self.until("document.fonts.status === 'loaded'")
+        self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        return self.page.evaluate(LOOKS, selector)
