@@ -52,6 +52,13 @@ def test_unchanged_is_said_inside_the_range_of_the_twins_only_and_with_the_numbe
     assert narrate(reading(retain=before), reading(retain=now), None, {"retain": Range(1.5, 1.55, 3)}, start) == f"{said}."
 
 
+def test_what_left_the_range_since_the_start_is_not_unchanged_by_a_small_step():
+    spread, start = {"never seen": Range(18.6, 20.5, 5)}, reading(never_seen=18.4)
+    said = narrate(reading(never_seen=19.1), reading(never_seen=19.5), None, spread, start)
+    assert said == f"never seen 19.1 {ARROW} 19.5 (+6.0 % since the start)."
+    assert narrate(reading(never_seen=19.1), reading(never_seen=19.5), None, spread) == "never seen unchanged (19.5)."
+
+
 def test_without_a_range_nothing_is_called_unchanged():
     for spread in ({}, {"forget": Range(1.0, 99.0, 2)}):
         for now in (1.5, 1.5000001, 1.6):

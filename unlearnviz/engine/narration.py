@@ -22,9 +22,10 @@ def narrate(
 ) -> str:
     """What happened to the perplexity of each group: "forget 2.5 -> 6.5 (+470 % since the start), as the twin (6.1); retain ...".
 
-    A group is "unchanged" where its value before and its value now both lie within the range of the twins' seeds for that
-    group: then it moved by less than retraining in another order moves it. Without a range nothing is called unchanged; the
-    number and its change in percent of the start are always there. "still" means: equal to the last digit.
+    A group is "unchanged" where its value now, its value before and, where that is known, its value at the start all lie within the
+    range of the twins' seeds for that group: then it moved by less than retraining in another order moves it. Without a range
+    nothing is called unchanged; the number and its change in percent of the start are always there. "still" means: equal to the
+    last digit.
 
     Args:
         before: the perplexity reading at the step before; None at the start.
@@ -42,7 +43,8 @@ def narrate(
         else:
             risen = change(value, first[group]) if group in first else ""
             low, high = spread[group][:2] if group in spread else (math.inf, -math.inf)
-            if low <= min(old[group], value) and max(old[group], value) <= high:
+            values = (value, old[group], first.get(group, value))
+            if low <= min(values) and max(values) <= high:
                 part = f"{group} unchanged ({number(value)}{risen and f', {risen}{since}'})"
             else:
                 stood = "still" if value == old[group] else f"{number(old[group])} \N{RIGHTWARDS ARROW}"

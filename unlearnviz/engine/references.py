@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 NAMED = 3  # people of whom a sentence speaks by name
 QUICK = 20_000_000  # parameters: of a larger model no update is made only to see how long it takes
-TIMED = 2  # updates: the first one also warms up
+TIMED = 2  # updates, the faster one counts: the first also warms up, and any may have to wait for the rest of the computer
 
 
 def why_no_twin(session: Session) -> str:
@@ -83,13 +83,14 @@ def timing(session: Session) -> Generator[Progress, None, None]:
     if session.pace is not None or lineage is None or not why_no_twin(session) or not session.taught_forget or session.model.size > QUICK:
         return
     training = Training(student_of(session.model, lineage), session.corpus, lineage.recipe, session.taught_forget).running()
+    took = []
     try:
-        for _ in range(TIMED):
+        for done in range(TIMED):
             began = time.perf_counter()
-            progress = next(training, None)
-            session.pace = time.perf_counter() - began
-            if progress is None:
-                return
-            yield Progress(0, None, "an update timed")
+            if next(training, None) is None:
+                break
+            took.append(time.perf_counter() - began)
+            yield Progress(done + 1, TIMED, "updates timed")
     finally:
         training.close()
+    session.pace = min(took)
