@@ -11,6 +11,7 @@ from unlearnviz.engine.corpus import Passage
 from unlearnviz.views import figures, layer_figures
 from unlearnviz.views.chart import wire
 from unlearnviz.views.perplexity_figure import perplexity
+from unlearnviz.views.terms import term
 
 # -- axes -------------------------------------------------------------------------------------------------------------
 
@@ -66,7 +67,7 @@ def test_the_two_uses_of_a_tied_embedding_are_thinner_hatched_bars_and_said_to_b
     assert now.width[1] < now.width[0]
     assert list(now.marker.line.width) == [0, 3, 0, 0]  # in a tied model the head is the embedding's output use
     assert said.startswith("The forget texts pull hardest at embedding (5 nats")  # a part is not a place beside the whole
-    assert said.endswith("As output: the direction in which a word is predicted; every row.")
+    assert said.endswith(term("embedding.output").sentence)
     plain = layer_figures.layers_now(picture(norms(0, 1.0, 2.0)), "all")
     assert "used twice" not in plain[1]
     assert list(lines(plain[0])["now"].marker.pattern.shape) == ["", ""]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
 
-from unlearnviz.engine.numbers import number
+from unlearnviz.numbers import number
 from unlearnviz.views.branches import Branch, alone, branches
 from unlearnviz.views.controls import button, offer
 from unlearnviz.views.influence_figures import snippet

@@ -25,10 +25,11 @@ from unlearnviz.views.influence_figures import snippet
 from unlearnviz.views.picture import Picture
 from unlearnviz.views.plain import plain
 from unlearnviz.views.styles import CHOSEN, DIVERGING, MEASURED, START
+from unlearnviz.views.terms import term
 
 USES = (
-    "The embedding is used twice, and the hatched bars are the two uses, not more of it. As input: the vector that a word is read as; "
-    "only the rows of words that occur. As output: the direction in which a word is predicted; every row."
+    "The embedding is used twice, and the hatched bars are the two uses, not more of it. "
+    f"{term('embedding.input').sentence} {term('embedding.output').sentence}"
 )
 
 

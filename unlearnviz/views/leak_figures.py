@@ -14,16 +14,14 @@ from unlearnviz.views.figures import HOVER, Drawn, compose, upright
 from unlearnviz.views.influence_figures import snippet
 from unlearnviz.views.plain import plain
 from unlearnviz.views.styles import COLOURS, MARKERS, PALE, START, TWIN
+from unlearnviz.views.terms import term
 
 GROUPS = ("forget", "paraphrase", "neighbours", "never seen")  # from the top
 SHADES = {**COLOURS, "paraphrase": "#A8338B"}
 SHAPES = {**MARKERS, "paraphrase": "triangle-up"}
-MEANING = "Leak: how far what the model writes after a prompt is on the way from what chance would match (0) to the whole fact (100)."
+MEANING = term("leak").said
 NOT_YET = f"{MEANING} Not measured yet: press Measure now; it can be stopped."
-COLLATERAL = (
-    "Collateral: for what the loss of the forget texts rose, how much that of neighbours and retain rose (0 = nothing else was touched, "
-    "100 = forgotten as fast)."
-)
+COLLATERAL = term("collateral").said
 
 
 def leak(now: Reading | None, start: Reading | None, twin: Reading | None, *, here: int) -> Drawn:

@@ -10,6 +10,7 @@ from unlearnviz.numbers import number
 from unlearnviz.views.figures import HOVER, WIDE_LEFT, Drawn, Part, block_name, compose
 from unlearnviz.views.layer_figures import heat_map
 from unlearnviz.views.styles import CHOSEN
+from unlearnviz.views.terms import term
 
 if TYPE_CHECKING:
     from unlearnviz.engine.corpus import Passage
@@ -24,7 +25,7 @@ NO_LEDGER = (
 CHOICE_HEAD = ("what is kept", "of which part", "as")
 RHO = "\N{GREEK SMALL LETTER RHO}"
 CHOICES = "What keeping more, or less, of the same texts and updates would take (share of all parameters kept in full)"
-KEPT = f"{RHO} is the share of each layer's entries that stays. Gradients: one per text and update; deltas: one per update."
+KEPT = f"{term('rho').said} Gradients: one per text and update; deltas: one per update."
 COLOURS = {"gradients": "#4477AA", "deltas": "#AA7733"}
 
 

@@ -26,3 +26,8 @@ class Term:
     good: str
     example: str
     also: tuple[str, ...] = ()
+
+    @property
+    def said(self) -> str:
+        """The title and the sentence as one: "Leak: how far ..."."""
+        return f"{self.title[0].upper()}{self.title[1:]}: {self.sentence[0].lower()}{self.sentence[1:]}"
