@@ -23,6 +23,7 @@ from unlearnviz.views.picture import Picture
 from unlearnviz.views.plain import plain
 from unlearnviz.views.styles import COLOURS, DASHES, HERE, MARKERS, START, TWIN
 
+LABEL = 0.08  # of the axis: what a label takes below the lowest line
 ASIDE = 0.08  # steps: how far the dots of each group lie from those of the next
 
 
@@ -63,6 +64,8 @@ def perplexity(picture: Picture) -> Drawn:
     if len(picture.path) > 1:
         shapes.append(upright(picture.path.index(picture.step), HERE, 1))
     up = {"type": "log", "title": {"text": "perplexity (low = remembered)"}, **log_axis(values)}
+    low, high = up["range"]
+    up["range"] = [low - LABEL * (high - low), high]  # the original's label stands below its line, and above the numbers of the steps
     figure = compose(300, traces, shapes=[*bands, *shapes], annotations=labels, xaxis=step_axis(picture), yaxis=up)
     return figure, _sentence(picture)
 
@@ -108,7 +111,7 @@ def _level(level: float, colour: str, dash: str) -> Part:
 
 def _label(level: float, text: str, colour: str, *, left: bool) -> Part:
     place: Part = {"x": 0 if left else 1, "xref": "x domain", "xanchor": "left" if left else "right"}
-    place |= {"y": math.log10(level), "yanchor": "bottom"}  # below the lowest level are the numbers of the steps
+    place |= {"y": math.log10(level), "yanchor": "bottom" if left else "top"}
     return {**place, "text": text, "showarrow": False, "font": {"size": 11, "color": colour}}
 
 
