@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import platform
+import threading
 import weakref
 from dataclasses import dataclass, replace
 from functools import cache
@@ -28,6 +29,7 @@ class Keeping:
         self._fingerprints: dict[int, tuple[weakref.ref[Weights], str]] = {}
         self._corpus: tuple[object, str] = (None, "")
         self._steps: list[_Known] = []
+        self._lock = threading.Lock()  # of what is remembered: several pages ask, each from its own thread
 
     def fingerprint(self, weights: Weights) -> str:
         """SHA-256 over the weights of a step or of a twin, which nobody edits."""
@@ -65,6 +67,10 @@ class Keeping:
         return self.quickly(session)
 
     def _recipe(self, session: Session, *, measured: bool) -> SessionRecipe:
+        with self._lock:
+            return self._made(session, measured=measured)
+
+    def _made(self, session: Session, *, measured: bool) -> SessionRecipe:
         history, snapshots = session.history, session.snapshots
         picks: dict[tuple[str, ...], int] = {}
         known = self._taken(history, picks)
