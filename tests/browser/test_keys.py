@@ -18,7 +18,9 @@ async (sources) => {
     return import(URL.createObjectURL(new Blob([esm], { type: "text/javascript" })));
   }));
   window.build = (name) => {
-    const root = document.body.appendChild(document.createElement("section"));
+    const around = document.body.appendChild(document.createElement("div"));
+    around.setAttribute("role", "region"); // as JupyterLab's main area is
+    const root = around.appendChild(document.createElement("section"));
     root.className = "uv-dashboard";
     root.id = name;
     root.innerHTML = `<div class="keys"></div><div class="projector"></div>

@@ -12,6 +12,11 @@ const PRESSED = { s: "step", u: "undo", r: "redo" };
 const SCRUBBED = { ArrowLeft: -1, ArrowRight: 1 };
 const TYPED_IN = "select, textarea, [contenteditable], input:not([type=checkbox], [type=radio], [type=range], [type=button])";
 const OWN_ARROWS = "input, [role=tab], [role=option], [role=menuitem], .uv-passages, [role=region]"; // arrows move inside these
+// Not beyond the dashboard: JupyterLab's own boxes are regions, too.
+const inside = (target, selector, root) => {
+  const found = target.closest(selector);
+  return found !== null && found !== root && root.contains(found);
+};
 const PATIENCE = 5000; // milliseconds that a view may take to be built, until its search field is there
 
 function scrub(root, by) {
@@ -44,11 +49,11 @@ function act(event, root, { single, list, signal }) {
   const { target, key } = event;
   const name = PRESSED[key.toLowerCase()];
   if (key === "Escape") root.querySelector(".uv-key-stop")?.click();
-  else if (!single || target.closest(TYPED_IN)) return false;
+  else if (!single || inside(target, TYPED_IN, root)) return false;
   else if (name && !event.repeat) root.querySelector(`.uv-key-${name}`)?.click();
   else if (key === "/") search(root, signal);
   else if (key === "?") list();
-  else if (key in SCRUBBED && !event.shiftKey && !target.closest(OWN_ARROWS)) scrub(root, SCRUBBED[key]);
+  else if (key in SCRUBBED && !event.shiftKey && !inside(target, OWN_ARROWS, root)) scrub(root, SCRUBBED[key]);
   else return false;
   return true;
 }
