@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import write_notebook
-from tests.browser.dashboard_page import HOSTILE, OPEN, SHOW, Page, answer
+from tests.browser.dashboard_page import HOSTILE, OPEN, SHOW, Page, answer, fits
 from tests.browser.visit import WAIT, Visit
 
 pytestmark = pytest.mark.browser
@@ -100,19 +100,21 @@ def test_a_browser_without_a_clipboard_shows_the_text_selected(grown):
     expect(hand.get_by_role("textbox", name="The recipe")).to_be_focused()
 
 
-def test_as_python_is_shown(grown):
+def test_as_python_is_shown(grown, tmp_path):
     hand = panel(grown)
     hand.get_by_role("button", name="As Python").click()
     text = hand.get_by_role("textbox", name="Python that rebuilds the present state")
     expect(text).to_be_focused()
     script = text.input_value()
+    grown.shot(tmp_path / "python.png")
+    assert fits(grown) == []
     assert script.startswith("import unlearnviz as uv\n\nsession = uv.demo()\n")
     assert grown.kernel()["weights"] in script
     hand.get_by_role("button", name="Close").click()
     expect(text).to_be_hidden()
 
 
-def test_a_reload_in_mid_run_loses_nothing_and_a_kernel_that_ends_is_continued(grown, keep, lab_server):
+def test_a_reload_in_mid_run_loses_nothing_and_a_kernel_that_ends_is_continued(grown, keep, tmp_path):
     before = grown.kernel()
     grown.root.get_by_label("steps", exact=True).fill("6")
     grown.button("Run").click()
@@ -134,6 +136,8 @@ def test_a_reload_in_mid_run_loses_nothing_and_a_kernel_that_ends_is_continued(g
     fresh = keep("keep-fresh.ipynb", [OPEN, SHOW])
     offer = fresh.root.locator(".uv-offer")
     expect(offer).to_contain_text("An earlier session of this model and these texts")
+    fresh.page.screenshot(path=str(tmp_path / "offer.png"))
+    assert fresh.there.axe(".uv-keep")[1] == []
     after = fresh.after(offer.get_by_role("button", name=f"Continue at step {held['head']}?").click)
     assert (after["head"], after["steps"], after["weights"]) == (held["head"], held["steps"], held["weights"])
     expect(fresh.root).to_have_attribute("data-recipe", recipe)
