@@ -1,4 +1,7 @@
-"""How the page looks that a person sees first: the Start view in Voila, small, zoomed, and for a room. Pictures go to the test's folder."""
+"""How the page looks that a person sees first: the Start view in Voila, small, zoomed, and for a room. Pictures go to the test's folder.
+
+The browser refuses all storage, as some do: the page needs none.
+"""
 
 import re
 
@@ -11,6 +14,9 @@ from tests.browser.dashboard_page import OPEN, SHOW, Page
 from tests.browser.visit import WAIT, Visit
 
 pytestmark = pytest.mark.browser
+REFUSED = """for (const name of ["localStorage", "sessionStorage", "indexedDB"]) {
+  Object.defineProperty(window, name, { get() { throw new DOMException("Storage is refused.", "SecurityError"); } });
+}"""
 FIRST = ".uv-step", ".uv-perplexitypanel .uv-chart-plot", ".uv-sayings .uv-tokens"
 
 
@@ -20,6 +26,7 @@ def page(chromium, tmp_path_factory):
     write_notebook(folder / "page.ipynb", [OPEN, SHOW])
     with servers.voila(folder / "page.ipynb", folder / "server") as address:
         context = chromium.new_context(viewport={"width": 1280, "height": 720})
+        context.add_init_script(REFUSED)  # a browser that lets no page keep anything
         page = Page(Visit(context.new_page()))
         page.page.goto(address)
         page.page.wait_for_selector(".said", timeout=3 * WAIT)
