@@ -136,7 +136,7 @@ def test_a_reload_in_mid_run_loses_nothing_and_a_kernel_that_ends_is_continued(g
     fresh = keep("keep-fresh.ipynb", [OPEN, SHOW])
     offer = fresh.root.locator(".uv-offer")
     expect(offer).to_contain_text("An earlier session of this model and these texts")
-    fresh.page.screenshot(path=str(tmp_path / "offer.png"))
+    fresh.shot(tmp_path / "offer.png")
     assert fresh.there.axe(".uv-keep")[1] == []
     after = fresh.after(offer.get_by_role("button", name=f"Continue at step {held['head']}?").click)
     assert (after["head"], after["steps"], after["weights"]) == (held["head"], held["steps"], held["weights"])

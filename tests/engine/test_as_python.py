@@ -87,7 +87,7 @@ def test_the_script_of_the_shipped_world_is_short_and_runs(capsys):
         "session.step(uv.GradientAscent(update_norm=0.3), where='embedding')\n"
         "session.pick('It is said that Mara Okafor was born in Lund.')\n"
         "session.step(uv.NPO(), where='block 1')\n"
-        f"print(session.fingerprint())  # {session.fingerprint()} with 1 threads, torch {session.recipe().made['torch']}\n"
+        f"print(session.fingerprint())  # {session.fingerprint()} with 1 thread, torch {session.recipe().made['torch']}\n"
     )
     assert run_script(script).fingerprint() == session.fingerprint() == capsys.readouterr().out.strip()
 

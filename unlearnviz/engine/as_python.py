@@ -47,7 +47,9 @@ def as_python(session: Session) -> str:
     if recipe.forget is not None and recipe.forget != picked:
         lines.append(_pick(session, recipe.picks[recipe.forget]))
     fingerprint = session.keeping.fingerprint(session.snapshots[session.head].weights)
-    lines.append(f"print(session.fingerprint())  # {fingerprint} with {recipe.made['threads']} threads, torch {recipe.made['torch']}")
+    threads = recipe.made["threads"]
+    where = f"with {threads} thread{'' if threads == 1 else 's'}, torch {recipe.made['torch']}"
+    lines.append(f"print(session.fingerprint())  # {fingerprint} {where}")
     return "\n".join([*imports, "", *lines]) + "\n"
 
 

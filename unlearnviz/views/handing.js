@@ -119,6 +119,8 @@ export default {
         show(thing, content.text);
         say("");
         text.focus();
+        text.setSelectionRange(0, 0); // the first lines first
+        text.scrollTop = 0;
       }
     };
     const able = () => { for (const each of buttons) each.disabled = !model.get("idle"); };
