@@ -20,7 +20,11 @@ VIEWS = {  # panel -> the view that it stands in
     "Influence": "Who",
     "Verdict": "Judge", "What leaks": "Judge", "Paths": "Judge", "Membership": "Judge", "Distance": "Judge", "Ledger": "Judge", "Claims": "Judge",
 }
-OPEN = """
+ALONE = """
+import os, tempfile
+os.environ["UNLEARNVIZ_CACHE"] = tempfile.mkdtemp()  # what another test did is not offered to be continued
+"""
+OPEN = f"""{ALONE}
 import json, ipywidgets
 import unlearnviz as uv
 from unlearnviz.views import readouts

@@ -6,10 +6,12 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import write_notebook
-from tests.browser.dashboard_page import HOSTILE, OPEN, SHOW, Page, answer, fits
+from tests.browser.dashboard_page import ALONE, HOSTILE, SHOW, Page, answer, fits
+from tests.browser.dashboard_page import OPEN as OPEN_ALONE
 from tests.browser.visit import WAIT, Visit
 
 pytestmark = pytest.mark.browser
+OPEN = OPEN_ALONE.removeprefix(ALONE)  # here the work of one kernel is to be found by the next
 GROW = """
 for k in range(29):
     if k % 10 == 4:
