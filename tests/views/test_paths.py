@@ -92,8 +92,8 @@ def test_lines_have_a_colour_a_dash_and_a_marker_and_the_references_are_those_of
     assert figure.layout.yaxis.type == "log"
     assert said == (
         "Perplexity (lower = better remembered) and change of the perplexity of retain at the end of each run: main 30 at +25.0 %; "
-        "side 12 at ±0.0 %; <b>kind</b> 2 at −5.0 %. The twin has 20, the start 2; main is there or past it from step 2 on, at +25.0 %; side does not reach it; "
-        "<b>kind</b> does not reach it."
+        "side 12 at ±0.0 %; <b>kind</b> 2 at −5.0 %. The twin has 20, the start 2; main is there or past it from step 2 on, at +25.0 %; "
+        "side does not reach it; <b>kind</b> does not reach it."
     )
 
 
