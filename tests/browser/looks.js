@@ -8,7 +8,7 @@
   const CONTROLS = "button, input, select, textarea, summary, [role=tab], [role=switch]";
   const shown = (node) => node.checkVisibility({ visibilityProperty: true, opacityProperty: true });
   const named = (node, text) => {
-    const { x, y, width, height } = (node.range ?? node).getBoundingClientRect();
+    const { x, y, width, height } = (node.range ?? node.element ?? node).getBoundingClientRect();
     const element = node.element ?? node;
     const kind = `${element.tagName.toLowerCase()}.${String(element.className?.baseVal ?? element.className).split(" ").slice(-1)}`;
     return `${kind} “${(text ?? element.textContent).trim().slice(0, 50)}” at ${[x, y, width, height].map(Math.round)}`;
@@ -58,10 +58,12 @@
     const found = boxes.map((box) => seen(box, each.element));
     const inside = each.element.closest(`${CONTROLS}, th, td, label`)?.getBoundingClientRect() ?? edge;
     const out = boxes.some((box) => box.left < inside.left - SLACK || box.right > inside.right + SLACK);
+    const { a, b } = each.element.getScreenCTM?.() ?? { a: 1, b: 0 };
+    const slanted = Math.abs(a * b) > 0.01; // the box around it is much larger than its letters
     const svg = each.element.ownerSVGElement?.getBoundingClientRect();
     const off = svg && boxes.some((box) => box.left < svg.left - SLACK || box.right > svg.right + SLACK || box.bottom > svg.bottom + SLACK);
     if (found.some((one) => one.cut) || out || off) cut.push(named(each, each.text));
-    for (const { box } of found) if (box) leaves.push({ ...each, box });
+    for (const { box } of found) if (box && !slanted) leaves.push({ ...each, box });
   }
   const pen = document.createElement("canvas").getContext("2d");
   for (const each of controls) {
