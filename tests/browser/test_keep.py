@@ -140,6 +140,7 @@ def test_a_reload_in_mid_run_loses_nothing_and_a_kernel_that_ends_is_continued(g
     expect(offer).to_contain_text("An earlier session of this model and these texts")
     fresh.shot(tmp_path / "offer.png")
     assert fresh.there.axe(".uv-keep")[1] == []
+    assert fits(fresh) == []
     after = fresh.after(offer.get_by_role("button", name=f"Continue at step {held['head']}?").click)
     assert (after["head"], after["steps"], after["weights"]) == (held["head"], held["steps"], held["weights"])
     expect(fresh.root).to_have_attribute("data-recipe", recipe)
