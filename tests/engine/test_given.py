@@ -9,8 +9,10 @@ import torch
 from safetensors.torch import save_file
 
 from tests.engine import worlds
+from unlearnviz.engine.methods.gradient_ascent import GradientAscent
 from unlearnviz.engine.session import Session
-from unlearnviz.errors import BadForgetSet, BadModel, UnknownName
+from unlearnviz.errors import BadForgetSet, BadModel, BadRecipe, UnknownName
+from unlearnviz.reopening import replay
 
 
 def folder(path, model, *, tokenizer=True):
@@ -130,3 +132,27 @@ def test_a_start_of_another_shape_is_refused(tmp_path):
     start, opened = folder(tmp_path / "start", worlds.language_model(width=48)), folder(tmp_path / "opened", edited())
     with pytest.raises(BadModel, match="the start has to be the same model with other weights"):
         Session.from_pretrained(opened, corpus=worlds.corpus(), start=start)
+
+
+def test_a_session_that_was_opened_beside_its_start_is_repeated_in_one_that_was_too_and_written_as_python(tmp_path):
+    start = folder(tmp_path / "start", worlds.language_model())
+    now = folder(tmp_path / "now", edited())
+
+    def opened():
+        return Session.from_pretrained(str(now), corpus=worlds.corpus(), start=start)
+
+    session = opened()
+    session.pick("Mara Okafor")
+    session.step(GradientAscent())
+    recipe = session.save_recipe(tmp_path / "recipe.json")
+    again = opened()
+    with pytest.raises(BadRecipe, match="opened beside its start; open it likewise"):
+        replay(recipe, session=Session.from_pretrained(str(start), corpus=worlds.corpus()))
+    assert replay(recipe, session=again).fingerprint() == session.fingerprint()
+    assert again.head == 2
+    saved = opened().save(tmp_path / "saved")
+    script = session.as_python().replace("'the folder'", repr(str(saved))).replace('"the folder"', repr(str(saved)))
+    names = {}
+    exec(compile(script, "script", "exec"), names)
+    assert names["session"].fingerprint() == session.fingerprint()
+    assert "go_to(1)" in script

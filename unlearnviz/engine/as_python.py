@@ -6,6 +6,7 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from unlearnviz.engine.given import OPENED
 from unlearnviz.engine.groups import WORDS_OF_A_TEXT, resolve
 from unlearnviz.engine.learning import Recipe
 from unlearnviz.engine.methods.method import registry as methods
@@ -24,7 +25,8 @@ def as_python(session: Session) -> str:
     """Python that opens the model, takes every step on the way to the head, and prints the fingerprint; other branches are left out."""
     recipe = session.keeping.quickly(session)
     imports = ["import unlearnviz as uv"]
-    lines = _opening(recipe.source)
+    begin = next((step.id for step in recipe.path if step.method == OPENED), 0)  # a step that opening a model brings with it
+    lines = _opening(recipe.source, begin)
     if recipe.seed or recipe.source.get("world") != "shipped":
         lines.append(f"session.seed = {recipe.seed}")
     for given in recipe.learned if recipe.source else ():
@@ -33,6 +35,8 @@ def as_python(session: Session) -> str:
         lines.append(f"session.learn(recipe=uv.Recipe({_settings(lesson.recipe, Recipe())}){track})")
     picked: int | None = None
     for step in recipe.path:
+        if step.id == begin:
+            continue
         if step.pick != picked:
             lines.append(_pick(session, recipe.picks[step.pick]))
             picked = step.pick
@@ -53,17 +57,17 @@ def as_python(session: Session) -> str:
     return "\n".join([*imports, "", *lines]) + "\n"
 
 
-def _opening(source: Mapping[str, str]) -> list[str]:
+def _opening(source: Mapping[str, str], begin: int) -> list[str]:
     if source.get("world") == "shipped":
         return ["session = uv.demo()"]
     if "session" in source:
-        return [f"session = uv.Session.load({source['session']!r})", "session.go_to(0)"]
+        return [f"session = uv.Session.load({source['session']!r})", f"session.go_to({begin})"]
     if "model" in source:
         return [
             "corpus = uv.Corpus.read('texts.jsonl')  # the texts of this session: put your file and its columns here",
             f"session = uv.Session.from_pretrained({source['model']!r}, corpus=corpus)",
         ]
-    return [*BY_HAND.splitlines(), "session.go_to(0)"]
+    return [*BY_HAND.splitlines(), f"session.go_to({begin})"]
 
 
 def _pick(session: Session, ids: Sequence[str]) -> str:

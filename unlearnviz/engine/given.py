@@ -105,7 +105,7 @@ def open_beside(
         opened = {name: parameter.detach().clone() for name, parameter in model.parameters.items()}
         _put(before, model.parameters)
         session = make()
-        record = drain(take_step(session, _Opened(opened), ParameterSelection.parse("all", model.layout)))
+        record = drain(take_step(session, Opened(opened), ParameterSelection.parse("all", model.layout)))
         narration = f"{OPENED}: the weights of {model.name}, as they were opened; step 0 is the start that was given."
         session.history.records[record.id] = replace(record, narration=narration)
     if twin is not None:
@@ -113,7 +113,7 @@ def open_beside(
     return session
 
 
-class _Opened(Method, abstract=True):
+class Opened(Method, abstract=True):
     """A step that somebody else took: it ends in weights that are given. No page offers it."""
 
     name = OPENED
@@ -122,6 +122,7 @@ class _Opened(Method, abstract=True):
         object.__setattr__(self, "tensors", tensors)
 
     def run(self, work: Work) -> Iterator[Progress]:
+        """Put the weights in place."""
         _put(self.tensors, work.parameters)  # type: ignore[attr-defined]
         yield Progress(1, 1, "weights put in place")
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from unlearnviz.engine.corpus import Passage
+from unlearnviz.engine.given import OPENED, Opened
 from unlearnviz.engine.groups import choose_groups, notes_on, resolve
 from unlearnviz.engine.learning import Recipe
 from unlearnviz.engine.methods.ledger_method import LedgerMethod
@@ -62,6 +63,9 @@ def plan(recipe: SessionRecipe, session: Session) -> RecipePlan:
     groups: dict[int, Mapping[str, tuple[Passage, ...]]] = {}
     asked = {step.pick for step in recipe.steps if step.id in needed}
     for number in sorted(asked if recipe.forget is None else {*asked, recipe.forget}):
+        if not recipe.picks[number]:  # of a model that was opened beside its start nothing was picked yet
+            picks[number], groups[number] = (), {}
+            continue
         try:
             chosen, _ = resolve(session.corpus, typed, recipe.picks[number])
             notes_on(session.model, chosen, ())
@@ -126,6 +130,8 @@ def _typed(recipe: SessionRecipe, session: Session) -> tuple[Passage, ...]:
 
 def _doable(step: RecipeStep, session: Session, recorded: bool) -> tuple[Method, ParameterSelection]:
     """A step's method and selection on this model."""
+    if step.method == OPENED:
+        return _opened(step, session)
     try:
         known = [each.name for each in fields(methods[step.method])]
         strange = next((name for name in step.settings if name not in known), None)
@@ -141,3 +147,15 @@ def _doable(step: RecipeStep, session: Session, recorded: bool) -> tuple[Method,
             "call session.open_ledger(folder) first. Nothing was changed."
         )
     return method, selection
+
+
+def _opened(step: RecipeStep, session: Session) -> tuple[Method, ParameterSelection]:
+    """The step that opening a model beside its start brought with it: here it is taken to the weights that this session was opened with."""
+    own = next((record.id for record in session.history if record.method == OPENED), None)
+    if own is None:
+        raise BadRecipe(
+            f"Step {step.id} of the recipe is a model that was opened beside its start; open it likewise, with "
+            "Session.from_pretrained(..., start=folder), and repeat the recipe there. Nothing was changed."
+        )
+    weights = session.snapshots[own].weights
+    return Opened({name: weights[name] for name in weights}), ParameterSelection.parse("all", session.model.layout)
