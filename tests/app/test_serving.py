@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import nbformat
@@ -74,11 +75,15 @@ def test_its_notebook_is_tiny_and_names_its_kernel():
 def test_it_answers_at_its_address_and_ends_with_ctrl_c(tmp_path):
     command = [sys.executable, "-m", "unlearnviz.cli", "app", "--no-browser"]
     words = {"env": own_environment(tmp_path), "cwd": tmp_path, "text": True, "start_new_session": True}
+    words["preexec_fn"] = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # who runs the tests in the background has it ignored
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **words) as process:
         try:
             address = re.fullmatch(r"Open (http://127\.0\.0\.1:\d+/) in a browser\..* Ctrl-C ends it\.\n", process.stdout.readline())[1]
             wait_for(f"{address}voila/static/voila.js", process, Path(os.devnull))
         finally:
             process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=30)
+            try:
+                out, err = process.communicate(timeout=60)
+            finally:
+                process.kill()  # a failed test does not wait for it
     assert (process.returncode, out, err) == (0, "The app has ended.\n", "")
