@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from unlearnviz.engine.corpus import Corpus, Passage
@@ -46,6 +46,7 @@ def jsonl(folder: Path, rows: list[dict[str, object]]) -> Path:
     return path
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # two busy cores are slow, not wrong
 @given(passages())
 def test_rows_give_the_same_corpus_back_also_through_json(items):
     corpus = Corpus(items)

@@ -75,7 +75,7 @@ def test_a_file_gives_every_claim_its_numbers_and_its_verdict(tmp_path):
     better = found["first-epoch-better"]
     assert (better.verdict, better.found.unit, better.found.because) == ("depends on the setting", "nats", "so")
     assert {words: better.side(each) for words, each in better.found.settings.items()} == {"AdamW": HOLDS, "SGD": OPEN}
-    assert str(better.found.main) == "-1.5 (-2.74 to -0.258)"
+    assert str(better.found.main) == "\N{MINUS SIGN}1.5 (\N{MINUS SIGN}2.74 to \N{MINUS SIGN}0.258)"
     assert [each.id for each in found.values() if each.found is not None] == ["first-epoch-better"]
 
 
