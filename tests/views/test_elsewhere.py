@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 from tests.engine import worlds
 from unlearnviz.engine.events import Measured
 from unlearnviz.engine.methods.gradient_ascent import GradientAscent
+from unlearnviz.engine.progress import Progress
 from unlearnviz.views.state import SessionState
 
 STEP = GradientAscent(update_norm=0.3)
@@ -111,3 +113,41 @@ def test_without_a_loop_nobody_listens():
     assert len(session._listeners) == 0
     state.open()
     assert state.picture.step == 1
+
+
+def test_what_others_do_while_a_page_works_is_looked_at_when_it_ends():
+    async def main():
+        session = worlds.session()
+        state = page(session)
+        await settled(state)
+
+        def slow():
+            yield Progress(0, 1, "working")
+            done = threading.Thread(target=session.step)  # somebody else, on a thread of their own
+            done.start()
+            done.join()
+            yield Progress(1, 1, "worked")
+
+        state.start("slow work", slow(), quiet=True)
+        await settled(state)
+        assert (state.error, session.head, state.picture.step) == (None, 1, 1)
+        assert state.picture.now("perplexity") is not None
+        state.close()
+
+    in_a_loop(main)
+
+
+def test_wishes_that_are_done_at_once_do_not_hold_up_the_others():
+    async def main():
+        state = page(worlds.session())
+        await settled(state)
+        did = []
+        state.step(STEP)
+        state.soon(lambda: did.append("one"), "one")
+        state.soon(lambda: did.append("two"), "two")
+        state.go_to(0)
+        await settled(state)
+        assert (did, state.picture.step, state.waits("move")) == (["one", "two"], 0, False)
+        state.close()
+
+    in_a_loop(main)

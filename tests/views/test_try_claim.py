@@ -140,7 +140,7 @@ def test_a_claim_ends_when_what_it_was_about_is_gone(opened):
     begin()
     state.session.learn(recipe=Recipe(epochs=1))
     state.open()
-    assert "the model was taught anew" in panel.found.text
+    assert "another history was taken up" in panel.found.text
     assert state.locked == ""
 
 

@@ -33,6 +33,7 @@ class Elsewhere(traitlets.HasTraits):
     _unlisten: Callable[[], None] | None = None
     _told = False  # whether a look is on its way
     _behind = False  # whether readings of what was done elsewhere are still to be taken
+    _missed = False  # whether something was done elsewhere while this page worked
 
     def start(self, title: str, work: Iterator[Progress], *, quiet: bool = False) -> None:
         """Run a piece of work."""
@@ -62,12 +63,20 @@ class Elsewhere(traitlets.HasTraits):
     def _heard(self, event: Event) -> None:
         """On whatever thread did it; what this page does itself is drawn when it ends."""
         loop = self._loop
-        if self.runner.running or loop is None or loop.is_closed():
+        if self.runner.here or loop is None or loop.is_closed():
             return
         self._behind = self._behind or not isinstance(event, Measured)
-        if not self._told:
+        if self.runner.running:
+            self._missed = self._behind
+        elif not self._told:
             self._told = True
             loop.call_soon_threadsafe(self._look)
+
+    def catch_up(self) -> None:
+        """Look at what was done elsewhere while this page worked, if anything was."""
+        if self._missed and not self.runner.running:
+            self._missed = False
+            self._look()
 
     def _look(self) -> None:
         """Draw what is so now, and measure what this page shows and nobody has measured."""

@@ -55,7 +55,10 @@ class Runner:
         self._on_end = on_end
         self._on_lasting = on_lasting
         # kept from work to work, since every new thread makes torch gather threads of its own; it ends with the runner
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="unlearnviz-work")
+        self._known: set[int] = set()  # the thread's number; the thread holds this set and not the runner, with which it ends
+        self._thread = ThreadPoolExecutor(
+            max_workers=1, thread_name_prefix="unlearnviz-work", initializer=_note_thread, initargs=(self._known,)
+        )
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._running = False
@@ -65,6 +68,11 @@ class Runner:
         self.title = ""
         self.hurry = False  # set by the work, from its thread: the next report is delivered at once
         self.outcome: Outcome | None = None
+
+    @property
+    def here(self) -> bool:
+        """Whether the caller is on the work's own thread: what happens there is this runner's doing."""
+        return threading.get_ident() in self._known
 
     @property
     def running(self) -> bool:
@@ -197,6 +205,15 @@ class _Latest:
             self._due = self._loop.time() + INTERVAL
 
 
+def back_here(callback: Callable[[T], object]) -> Callable[[T], object]:
+    """`callback` for other threads: it runs on the event loop that runs here now, or at once where none does."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return callback
+    return lambda given: loop.call_soon_threadsafe(callback, given)
+
+
 def in_event_loop() -> bool:
     """Whether this thread runs an event loop: a notebook does, plain Python does not."""
     try:
@@ -223,6 +240,10 @@ def seconds_left(progress: Progress) -> float | None:
     if not progress.fraction or progress.seconds is None:
         return None
     return progress.seconds * (1.0 - progress.fraction) / progress.fraction
+
+
+def _note_thread(known: set[int]) -> None:
+    known.add(threading.get_ident())
 
 
 def _advance(work: Iterator[Progress]) -> tuple[bool, Any, BaseException | None]:

@@ -245,9 +245,10 @@ class SessionState(Branching, Elsewhere, Guided, Kept, NextStep, Picks, Showing,
                 self._go_on()
 
     def _go_on(self) -> None:
-        """Do what was asked for meanwhile, one after the other."""
-        if self._wishes:
+        """Do what was asked for meanwhile, one after the other; then look at what others did meanwhile."""
+        while self._wishes and not self.runner.running:
             self._wishes.pop(next(iter(self._wishes)))()
+        self.catch_up()
 
     def _show_end(self, outcome: Outcome, slow: tuple[str, ...]) -> None:
         with self.hold_trait_notifications():

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
+from unlearnviz.engine.progress import Progress
 from unlearnviz.views.controls import button, close_all
 from unlearnviz.views.handing import Handing
 from unlearnviz.views.panels.panel import Panel
+from unlearnviz.views.runner import back_here
 from unlearnviz.views.sentence import Sentence
 
 if TYPE_CHECKING:
@@ -67,9 +69,14 @@ class Keep(Panel):
         self.handing.idle = idle
 
     def _make(self, what: str, hand: Callable[[str], None]) -> None:
-        """The text of what was asked for, once nothing runs."""
-        session = self.state.session
-        self.state.soon(lambda: hand(session.recipe().to_text() if what == "recipe" else session.as_python()), f"hand {what}")
+        """The text of what was asked for, made as work once nothing else runs: the hashes of a large model take seconds."""
+        session, deliver = self.state.session, back_here(hand)
+
+        def work() -> Iterator[Progress]:
+            yield Progress(0, 1, "writing it down")
+            deliver(session.recipe().to_text() if what == "recipe" else session.as_python())
+
+        self.state.soon(lambda: self.state.start(f"making the {what}", work(), quiet=True), f"hand {what}")
 
     # -- the offer ----------------------------------------------------------------------------------------------------
 

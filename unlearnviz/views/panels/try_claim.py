@@ -141,7 +141,7 @@ class TryClaim(Panel):
             return ""
         history, _, before = self._from
         if history is not self.state.session.history:
-            return "the model was taught anew"
+            return "another history was taken up"
         if before.passages.get("forget") != tuple(passage.id for passage in picture.forget):
             return "others were picked"
         return "you went back before it, or to another branch" if self._since(picture) is None else ""
