@@ -52,3 +52,16 @@ def test_a_recipe_says_what_was_done():
     assert recipe["steps"][0]["fingerprint"] == session.fingerprint()
     assert (recipe["head"], recipe["branch"], recipe["visited"]) == (1, "main", {"0": 1, "1": 2})
     assert len(session.recipe().to_text()) < 4000
+
+
+def test_a_perplexity_of_another_pick_is_not_the_steps_own():
+    session = worlds.session()
+    session.step()
+    own = session.measure("perplexity")["perplexity"].value
+    assert session.recipe().steps[0].perplexity == own
+    session.pick("Tom Lindqvist")
+    session.measure("perplexity")
+    assert session.recipe().steps[0].perplexity is None
+    session.pick("Mara Okafor")
+    session.measure("perplexity")
+    assert session.recipe().steps[0].perplexity == own

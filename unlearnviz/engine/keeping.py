@@ -115,7 +115,7 @@ class Keeping:
         """A step with what was found out about it since it was taken."""
         held = session.snapshots.holds(known.record.id)
         found = (
-            _forget_perplexity(session.history, known.record.id),
+            _forget_perplexity(session.history, known.record),
             self._known(session.snapshots[known.record.id].weights) if held else "",
         )
         if found != (known.step.perplexity, known.step.fingerprint):
@@ -161,9 +161,10 @@ def _versions() -> dict[str, str]:
     return {"unlearnviz": unlearnviz.__version__, "torch": str(torch.__version__), "transformers": version("transformers")}
 
 
-def _forget_perplexity(history: History, step: int) -> float | None:
+def _forget_perplexity(history: History, record: StepRecord) -> float | None:
     """Perplexity of the forget texts after a step, on the texts that it was to forget; None where it was not measured or is not finite."""
-    for reading in history.readings[step]:
-        if (reading.label, reading.probe, reading.of) == ("perplexity", "perplexity", "now") and reading.value is not None:
+    for reading in history.readings[record.id]:
+        theirs = reading.passages.get("forget") == record.forget  # another pick may have been measured here since
+        if theirs and (reading.label, reading.probe, reading.of) == ("perplexity", "perplexity", "now") and reading.value is not None:
             return reading.value if math.isfinite(reading.value) else None
     return None
