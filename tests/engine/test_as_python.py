@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.engine import worlds
+from unlearnviz.engine.autosave import home
 from unlearnviz.engine.learning import Recipe
 from unlearnviz.engine.methods.method import registry as methods
 from unlearnviz.engine.session import Session
@@ -99,6 +100,33 @@ def test_what_it_learned_is_learned_again(saved, capsys):
     script = session.as_python()
     assert "session.learn(recipe=uv.Recipe(epochs=1, batch_size=12), track=uv.Tracking(texts=('Mara Okafor',)))\n" in script
     assert run_script(script).fingerprint() == session.fingerprint() == capsys.readouterr().out.strip()
+
+
+def test_a_training_that_began_after_steps_is_asked_for(saved, tmp_path, capsys):
+    session = Session.load(saved)
+    session.learn(recipe=Recipe(epochs=1, batch_size=12))
+    session.step(where="all")
+    session.learn(recipe=Recipe(epochs=1, batch_size=12))
+    assert (session.source, session.learned) == ({}, [])
+    folder = session.save(tmp_path / "taught")
+    assert home(Session.load(folder)) == home(session)  # so its work is found from there
+    session.learn(recipe=Recipe(epochs=1, batch_size=24))
+    session.step()
+    script = session.as_python()
+    assert "or it was taught after steps, which no script repeats:\n" in script
+    assert ".learn(" not in script
+    assert Session.load(folder).repeat(session.recipe()).identical
+    begun = session.save(tmp_path / "begun")
+    assert run_script(script.replace("the folder", str(begun))).fingerprint() == session.fingerprint() == capsys.readouterr().out.strip()
+
+
+def test_a_recipe_repeated_where_its_training_ended_is_not_taught_twice(saved, tmp_path):
+    session = Session.load(saved)
+    session.learn(recipe=Recipe(epochs=1, batch_size=12))
+    later = Session.load(session.save(tmp_path / "taught"))
+    later.repeat(session.recipe())
+    assert (later.source, len(later.learned)) == ({}, 1)
+    assert ".learn(" not in later.as_python()
 
 
 def test_a_method_of_your_own_is_named(saved, capsys):

@@ -150,6 +150,7 @@ def test_a_session_that_was_opened_beside_its_start_is_repeated_in_one_that_was_
         replay(recipe, session=Session.from_pretrained(str(start), corpus=worlds.corpus()))
     assert replay(recipe, session=again).fingerprint() == session.fingerprint()
     assert again.head == 2
+    assert again.history[1].narration == session.history[1].narration
     saved = opened().save(tmp_path / "saved")
     script = session.as_python().replace("'the folder'", repr(str(saved))).replace('"the folder"', repr(str(saved)))
     names = {}

@@ -54,6 +54,7 @@ EDITED = [
     (("steps", 0, "norm"), -1, "The recipe has at step 1 for 'norm' -1, which is not a number, at least 0."),
     (("steps", 0, "pick"), 9, "The recipe has at step 1 for 'pick' 9, which is not one of the 1 picks, counted from 0."),
     (("steps", 0, "seed"), 2**80, f"The recipe has at step 1 for 'seed' {2**80}, which is not a whole number."),
+    (("twins",), [{"seed": 0}], "The recipe has for 'twins' [{\"seed\": 0}], which is not a list of twins."),
     (("head",), 3, "The recipe has for 'head' 3, which is not a step from 0 to 2."),
     (("branch",), "other", "The recipe has for 'branch' \"other\", which is not the name of one of its branches."),
     (("branches",), {"main": 9}, "The recipe has for 'branches' {\"main\": 9}, which is not an object of names and steps from 0 to 2."),

@@ -142,6 +142,43 @@ def test_a_training_is_repeated_first():
     assert worlds.state(started) == before
 
 
+def test_no_recipe_says_where_a_ledger_is_written(tmp_path):
+    session = worlds.session()
+    session.learn(recipe=Recipe(epochs=1, batch_size=12), track="Mara Okafor")
+    content = json.loads(session.recipe().to_text())
+    content["learned"][0]["track"]["folder"] = str(tmp_path / "anywhere")
+    other = worlds.session()
+    other.repeat(json.dumps(content))
+    assert other.fingerprint() == session.fingerprint()
+    assert not list(tmp_path.iterdir())
+
+
+def test_twins_that_are_missing_or_others_are_said():
+    session = worlds.session()
+    session.learn(recipe=Recipe(epochs=1, batch_size=12))
+    session.pick("Mara Okafor")
+    session.twin(seed=0)
+    session.twin(seed=1)
+    session.step()
+    recipe = session.recipe()
+    other = worlds.session()
+    missing = ": train it, or add it with session.add_twin"
+    bare = other.repeat(recipe)
+    assert bare.identical
+    assert bare.sentence == f"Replayed 1 step, bit for bit as they were. Its twin of seed 0, 1 is not here{missing}."
+    other.twin(seed=0)
+    assert other.repeat(recipe).sentence.endswith(f" Its twin of seed 1 is not here{missing}; its twin of seed 0 is the same.")
+    other.twin(seed=1)
+    assert other.repeat(recipe).sentence == "Replayed 1 step, bit for bit as they were."
+    content = json.loads(recipe.to_text())
+    content["twins"][1]["weights"] = "0" * 64
+    found = other.repeat(json.dumps(content))
+    assert found.identical
+    assert found.sentence.endswith(
+        " Its twin of seed 1 has other weights here, so what stands beside it may be another number; its twin of seed 0 is the same."
+    )
+
+
 def test_a_ledger_that_was_opened_is_asked_for():
     session = worlds.ledger_session()
     session.step("amnesiac")

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from unlearnviz.engine.session import Session
 
 WIDE = 120  # characters of a line
-BY_HAND = """# How the model and its texts were opened is not known here: a folder that session.save(folder) wrote will do.
+BY_HAND = """# How the model and its texts were opened is not known here, or it was taught after steps, which no script repeats:
+# a folder that session.save(folder) wrote will do.
 session = uv.Session.load("the folder")"""
 
 

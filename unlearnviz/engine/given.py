@@ -106,11 +106,16 @@ def open_beside(
         _put(before, model.parameters)
         session = make()
         record = drain(take_step(session, Opened(opened), ParameterSelection.parse("all", model.layout)))
-        narration = f"{OPENED}: the weights of {model.name}, as they were opened; step 0 is the start that was given."
-        session.history.records[record.id] = replace(record, narration=narration)
+        say_opened(session, record.id)
     if twin is not None:
         session.add_twin(twin, left_out)
     return session
+
+
+def say_opened(session: Session, step: int) -> None:
+    """Narrate a step that opening a model brought with it."""
+    narration = f"{OPENED}: the weights of {session.model.name}, as they were opened; step 0 is the start that was given."
+    session.history.records[step] = replace(session.history[step], narration=narration)
 
 
 class Opened(Method, abstract=True):

@@ -114,7 +114,7 @@ def lesson_of(given: Mapping[str, Any]) -> Lesson:
     """A training from what a recipe says of it; BadRecipe where it says nothing that can be done."""
     track = given.get("track")
     try:
-        return Lesson(Recipe(**given["recipe"]), None if track is None else Tracking(**track))
+        return Lesson(Recipe(**given["recipe"]), None if track is None else Tracking(**{**track, "folder": None}))  # no file says where to write
     except (KeyError, TypeError, UnlearnvizError) as error:
         raise BadRecipe(f"A training of the recipe cannot be repeated: {error} Nothing was changed.") from error
 

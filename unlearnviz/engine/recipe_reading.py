@@ -94,7 +94,7 @@ class _Checked:
             seed=self.take("seed", _whole, "a whole number", 0),
             update_fraction=self.take("update_fraction", lambda share: _number(share) and share > 0, "a number above 0"),
             learned=tuple(self.take("learned", _list_of(dict), "a list of trainings", [])),
-            twins=tuple(self.take("twins", _list_of(dict), "a list of twins", [])),
+            twins=tuple(self.take("twins", _all(_twin), "a list of twins", [])),
             typed=tuple(self.take("typed", _all(_typed), "a list of texts with their ids", [])),
             picks=tuple(tuple(pick) for pick in picks),
             forget=forget,
@@ -185,6 +185,10 @@ def _map(holds: Callable[[Any], bool]) -> Callable[[Any], bool]:
 
 def _model(value: Any) -> bool:
     return isinstance(value, dict) and _text(value.get("start")) and _text(value.get("name", ""))
+
+
+def _twin(value: Any) -> bool:
+    return isinstance(value, dict) and _texts(value.get("left_out")) and _whole(value.get("seed")) and _text(value.get("weights"))
 
 
 def _typed(value: Any) -> bool:

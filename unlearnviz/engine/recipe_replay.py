@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from unlearnviz.engine import stepping, teaching
+from unlearnviz.engine.given import OPENED, say_opened
 from unlearnviz.engine.groups import notes_on
 from unlearnviz.engine.history import History, StepRecord
 from unlearnviz.engine.keeping import made, norm
@@ -27,7 +28,7 @@ class Replayed:
 
     Attributes:
         steps: how many were taken.
-        identical: whether everything that the recipe states of them is so to the last bit.
+        identical: whether everything that the recipe states of the steps is so to the last bit; of its twins `sentence` speaks.
         largest: the largest relative difference of a step's length (L2 norm of its change) from what is stated; 0 where none differs.
         at: the step where it is.
         sentence: the same in words.
@@ -66,7 +67,7 @@ def replaying(recipe: SessionRecipe, session: Session) -> Generator[Progress, No
 
 def _set_aside(session: Session) -> Callable[[], None]:
     """Begin a new history at the start; returns what brings the old one back."""
-    names = ("history", "typed", "groups", "notes", "warnings", "seed", "update_fraction", "learned", "prompts")
+    names = ("history", "typed", "groups", "notes", "warnings", "seed", "update_fraction", "source", "learned", "prompts")
     before: Mapping[str, Any] = {name: getattr(session, name) for name in names}
     head = session.head
     session.snapshots.load(0)
@@ -84,6 +85,8 @@ def _set_aside(session: Session) -> Callable[[], None]:
 def _steps(recipe: SessionRecipe, session: Session, todo: RecipePlan) -> Generator[Progress, None, Replayed]:
     snapshots = session.snapshots
     session.seed, session.update_fraction, session.prompts = recipe.seed, recipe.update_fraction, recipe.prompts
+    if [each.get("start") for each in session.learned] != [each.get("start") for each in recipe.learned]:
+        session.source = {}  # it was opened where the recipe's trainings do not begin
     session.learned, session.typed = list(recipe.learned), list(todo.typed)
     worst, at, identical = 0.0, 0, session.keeping.fingerprint(snapshots[0].weights) == recipe.model["start"]
     done = 0
@@ -102,6 +105,8 @@ def _steps(recipe: SessionRecipe, session: Session, todo: RecipePlan) -> Generat
         with contextlib.closing(stepping.take_step(session, *todo.todo[step.id])) as taking:
             record = yield from _within(taking, done, len(todo.todo))
         history.mark(record.id, step.mark)
+        if step.method == OPENED:
+            say_opened(session, record.id)
         done += 1
         difference = 0.0 if step.norm is None else _relative(norm(record), step.norm)
         if difference > worst:
@@ -111,7 +116,7 @@ def _steps(recipe: SessionRecipe, session: Session, todo: RecipePlan) -> Generat
         yield session.turn.report(Progress(done, len(todo.todo), f"step {done} of {len(todo.todo)}"))
     _finish(recipe, session, todo)
     identical = identical and not worst
-    return Replayed(done, identical, worst, at, _said(recipe, done, identical, worst, at))
+    return Replayed(done, identical, worst, at, _said(recipe, done, identical, worst, at) + _of_twins(recipe, session))
 
 
 def _within(taking: Generator[Progress, None, StepRecord], done: int, total: int) -> Generator[Progress, None, StepRecord]:
@@ -160,6 +165,23 @@ def _said(recipe: SessionRecipe, steps: int, identical: bool, worst: float, at: 
     where = f" It was made with {', '.join(others)}." if others else ""
     far = f"the largest difference is {_share(worst)} of a step's length, at step {at}" if worst else "every step is as long as it was"
     return f"Replayed {count}, not bit for bit as they were: {far}.{where}{edited}"
+
+
+def _of_twins(recipe: SessionRecipe, session: Session) -> str:
+    """Which of the twins that the recipe was made beside are not here, or are others; "" where all are as they were."""
+    found: dict[str, list[str]] = {}
+    for stated in recipe.twins:
+        here = [twin for twin in session.twins if (twin.seed, twin.left_out) == (stated["seed"], frozenset(stated["left_out"]))]
+        weights = [session.keeping.fingerprint(twin.weights) for twin in here if stated["weights"]]
+        state = "missing" if not here else "unknown" if not weights else "same" if stated["weights"] in weights else "other"
+        found.setdefault(state, []).append(str(stated["seed"]))
+    clauses = {
+        "missing": "is not here: train it, or add it with session.add_twin",
+        "other": "has other weights here, so what stands beside it may be another number",
+        "same": "is the same",
+    }
+    said = [f"twin of seed {', '.join(found[state])} {clause}" for state, clause in clauses.items() if state in found]
+    return "" if set(found) <= {"same", "unknown"} else f" Its {'; its '.join(said)}."
 
 
 def _share(value: float) -> str:

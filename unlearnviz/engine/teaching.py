@@ -88,7 +88,10 @@ def learn(
         session.lineage = Lineage(chosen, initial=before)
     session.initial_seed = None
     lesson = {"start": came_from, "recipe": asdict(chosen), "track": None if tracking is None else {**asdict(tracking), "folder": None}}
-    session.learned = [*(session.learned if session.head == 0 else ()), lesson]  # no recipe leads to what was unlearned before
+    if session.head == 0:
+        session.learned = [*session.learned, lesson]
+    else:  # no source and no training leads to what was unlearned before: the new start is in a saved session, and nowhere else
+        session.source, session.learned = {}, []
     session.history = History()
     session.twins = []
     session.measurements.clear()
