@@ -37,7 +37,28 @@ def test_the_command_prints_the_measures_and_ends_with_the_fingerprint(shipped, 
     assert said[-1] == fingerprint
     assert said[:3] == ["step 1 of 3", "step 2 of 3", "step 3 of 3"]
     assert said[3] == "Replayed 3 steps, bit for bit as they were."
-    assert [line.partition(": forget ")[0] for line in said[4:-1]] == ["perplexity, start", "perplexity, now"]
+    assert [line.partition(": forget ")[0] for line in said[4:6]] == ["perplexity, now", "perplexity, start"]
+    assert [line.partition(": retain ")[0] for line in said[6:-1]] == [f"facts recalled word for word, {of}" for of in ("now", "start")]
+
+
+def test_the_command_prints_perplexities_recall_and_answers_beside_the_twin(tmp_path, capsys):
+    session = uv.demo()
+    session.step()
+    session.prompts = ("Mara Okafor \x1b[2Jwas born in", "Mara Okafor was born in")
+    path = session.save_recipe(tmp_path / "run.json")
+    assert cli.main(["run", str(path)]) == 0
+    said = capsys.readouterr().out
+    assert "\x1b" not in said  # no terminal is told what to do
+    lines = said.splitlines()[2:]
+    assert [line.partition(": forget ")[0] for line in lines[:6]] == [
+        f"{what}, {of}" for what in ("perplexity", "facts recalled word for word") for of in ("now", "start", "twin")
+    ]
+    recalled = session.measure("exact-recall")["exact-recall"].rows
+    counts = ", ".join(f"{row['group']} {row['recalled']} of {row['texts']}" for row in recalled if row["group"] in ("forget", "retain"))
+    assert lines[3] == f"facts recalled word for word, now: {counts}"
+    answer = session.model.generate([session.prompts[1]], max_new_tokens=24)[0].text
+    assert lines[7] == f"asked {session.prompts[1]!r}, it says {answer!r}"
+    assert lines[8:] == [session.fingerprint()]
 
 
 def test_a_saved_session_is_opened(tmp_path, capsys):

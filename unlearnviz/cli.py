@@ -55,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     authors.add_argument("folder", type=Path, help="holds forget10.jsonl and retain90.jsonl of TOFU")
     authors.add_argument("--out", type=Path, default=None, help="file to write to (the installed package's by default)")
-    replayed = commands.add_parser("run", help="take all steps of a recipe again, print the measures and the fingerprint")
+    replayed = commands.add_parser("run", help="take all steps of a recipe again, print the measures, the answers to its prompts and the fingerprint")
     replayed.add_argument("recipe", type=Path, help="file that the page's Download or session.save_recipe(path) wrote")
     replayed.add_argument("--session", type=Path, default=None, help="folder that session.save(path) wrote, of the same model and texts")
     for name, (_, says) in EXPERIMENTS.items():
@@ -91,8 +91,7 @@ def _examine(_chosen: argparse.Namespace) -> tuple[str, bool]:
 
 def _replay(chosen: argparse.Namespace) -> tuple[str, bool]:
     from unlearnviz.engine.session import Session
-    from unlearnviz.numbers import number
-    from unlearnviz.reopening import reopened
+    from unlearnviz.reopening import measures, reopened
 
     said = ""
 
@@ -104,11 +103,7 @@ def _replay(chosen: argparse.Namespace) -> tuple[str, bool]:
             _tell(line)
 
     session, found = reopened(chosen.recipe, None if chosen.session is None else Session.load(chosen.session), tell)
-    lines = [found.sentence]
-    for of in ("start", "now", *(("twin",) if session.active_twin is not None else ())) if session.forget else ():
-        rows = session.measure("perplexity", of=of)["perplexity"].rows
-        lines.append(f"perplexity, {of}: " + ", ".join(f"{row['group']} {number(row['perplexity'])}" for row in rows))
-    return "\n".join([*lines, session.fingerprint()]), True
+    return "\n".join([found.sentence, *measures(session), session.fingerprint()]), True
 
 
 def _build(chosen: argparse.Namespace) -> tuple[str, bool]:

@@ -50,6 +50,31 @@ def reopened(
             tell(progress)
 
 
+def measures(session: Session) -> list[str]:
+    """The perplexities of all groups, the facts recalled word for word, and the answers to the session's prompts, a line each.
+
+    Of the head, the start, and the twin where one fits; the answers of the head only. Nothing where nothing is picked.
+    """
+    from unlearnviz.engine.probes.generation import Generation
+    from unlearnviz.numbers import number
+
+    if not session.forget:
+        return []
+    perplexities, recalls = [], []
+    for of in ("now", "start", *(("twin",) if session.active_twin is not None else ())):
+        found = session.measure("perplexity", "exact-recall", of=of)
+        texts = (f"{row['group']} {number(row['perplexity'])}" for row in found["perplexity"].rows)
+        perplexities.append(f"perplexity, {of}: {', '.join(texts)}")
+        rows = (row for row in found["exact-recall"].rows if row["group"] in ("forget", "retain"))
+        facts = [f"{row['group']} {row['recalled']} of {row['texts']}" for row in rows]
+        recalls += [f"facts recalled word for word, {of}: {', '.join(facts)}"] if facts else []
+    if not session.prompts:
+        return perplexities + recalls
+    answers = session.measure(Generation(prompts=session.prompts))["generation"].rows
+    # as literals: a prompt or an answer may hold what a terminal takes for a command
+    return [*perplexities, *recalls, *(f"asked {row['prompt']!r}, it says {row['text']!r}" for row in answers)]
+
+
 def _open(recipe: SessionRecipe) -> Session:
     from unlearnviz.engine.session import Session
 
