@@ -394,6 +394,7 @@ def test_influence_is_measured_when_asked_and_a_row_opens_its_text(page, tmp_pat
 
 
 def test_a_mistake_is_one_sentence_and_changes_nothing(page):
+    page.see("Start")
     before = page.kernel()
     page.type("where", "blok 1")
     held = page.after(page.button("Step").click)
@@ -527,6 +528,7 @@ def test_what_compares_is_folded_and_works_by_keys(page, tmp_path):
     expect(ledger.locator(".uv-chart-summary").first).to_contain_text("Nothing was recorded while this model learned")
     paths.get_by_label("steps", exact=True).fill("2")
     paths.get_by_label("steps", exact=True).press("Tab")
+    page.see("Judge")  # what was opened has been measured
     before = page.kernel()
     held = page.after(lambda: paths.get_by_role("button", name="Run from the start").press("Enter"))
     assert (held["steps"], held["head"]) == (before["steps"] + 2, before["steps"] + 1)
