@@ -145,3 +145,18 @@ def test_it_stays_within_its_space_and_what_was_not_used_goes_first(tmp_path, mo
     monkeypatch.setattr(twin_cache, "SPACE", size)
     trained(3)
     assert len(files(tmp_path)) == 2  # half of the space is the most that one may take
+
+
+def test_without_a_home_the_cache_is_temporary(monkeypatch, tmp_path):
+    def unknown():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("UNLEARNVIZ_CACHE")
+    monkeypatch.setattr(twin_cache.Path, "home", unknown)
+    monkeypatch.setattr(twin_cache.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
+    assert twin_cache.cache_folder() == tmp_path / "caches" / "unlearnviz"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    folder = twin_cache.cache_folder()
+    assert folder.parent == tmp_path
+    assert folder.name.startswith("unlearnviz-")

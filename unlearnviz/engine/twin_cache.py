@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Collection, Generator
 from dataclasses import asdict
 from pathlib import Path
@@ -27,9 +28,14 @@ _SEAL = "fingerprint"
 
 
 def cache_folder() -> Path:
-    """Where trainings are kept between sessions: `UNLEARNVIZ_CACHE`, or `unlearnviz` in the user's cache folder."""
-    given = os.environ.get("UNLEARNVIZ_CACHE")
-    return Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "unlearnviz"
+    """Where trainings are kept between sessions: `UNLEARNVIZ_CACHE`, or `unlearnviz` in the user's cache, or temporary, folder."""
+    given, caches = os.environ.get("UNLEARNVIZ_CACHE"), os.environ.get("XDG_CACHE_HOME")
+    if given:
+        return Path(given)
+    try:
+        return (Path(caches) if caches else Path.home() / ".cache") / "unlearnviz"
+    except RuntimeError:  # some hubs run a kernel as a user of whom nothing is known but the number
+        return Path(tempfile.gettempdir()) / f"unlearnviz-{os.getuid() if hasattr(os, 'getuid') else 'user'}"
 
 
 def train_cached(
