@@ -6,14 +6,19 @@ import json
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 
 from tests.clean_environment import ROOT
 from tests.engine import worlds
+from tests.engine.test_given import folder
 from unlearnviz.engine import autosave as module
 from unlearnviz.engine.autosave import KEPT, home
+from unlearnviz.engine.corpus import Passage
 from unlearnviz.engine.learning import Recipe
+from unlearnviz.engine.recipe_reading import read_recipe
+from unlearnviz.engine.session import Session
 from unlearnviz.errors import NotPossible
 
 TIMES = 50
@@ -127,9 +132,7 @@ def test_refused_storage_is_said_once_and_fails_no_step(tmp_path, monkeypatch):
 
 
 def test_slow_storage_holds_no_step_up_and_gets_the_latest(monkeypatch):
-    from threading import Event
-
-    session, go = worlds.session(), Event()
+    session, go = worlds.session(), threading.Event()
     path = session.autosave()
     monkeypatch.setattr(module, "PATIENCE", 0.0)
     real = module.SessionRecipe.to_text
@@ -146,10 +149,110 @@ def test_slow_storage_holds_no_step_up_and_gets_the_latest(monkeypatch):
 def test_old_files_go():
     for number in range(KEPT + 3):
         session = worlds.session(seed=number)
-        session.autosave()
+        path = session.autosave()
         session.step()
         session.settle()
-    assert len(list(home(session).iterdir())) == KEPT
+        if number < 2:
+            os.utime(path, (number, number))  # long ago
+    left = list(home(session).iterdir())
+    assert len(left) == KEPT + 1  # those of the last day stay, however many they are
+    assert min(file.stat().st_mtime for file in left) > KEPT
+
+
+def test_a_pick_alone_makes_no_file():
+    session = worlds.session()
+    path = session.autosave()
+    session.pick("Tom Lindqvist")
+    session.settle()
+    assert not session.autosaved
+    assert not path.exists()
+    session.step()
+    session.settle()
+    assert session.autosaved
+    assert path.exists()
+
+
+def test_what_was_done_before_it_began_is_saved_at_once():
+    session = worlds.session()
+    session.step()
+    path = session.autosave()
+    session.settle()
+    assert read_recipe(path).hash == session.recipe_hash()
+
+
+def test_a_new_history_begins_a_new_file_and_the_old_one_stays(monkeypatch):
+    session, go = worlds.session(), threading.Event()
+    empty = session.recipe().to_text()
+    old = session.autosave()
+    monkeypatch.setattr(module, "PATIENCE", 0.0)
+    real = module.SessionRecipe.to_text
+    monkeypatch.setattr(module.SessionRecipe, "to_text", lambda recipe: (go.wait(10), real(recipe))[1])
+    session.step()
+    session.step()
+    before = session.recipe_hash()
+    session.repeat(empty)  # before the storage has taken the second step
+    go.set()
+    monkeypatch.setattr(module, "PATIENCE", 10.0)
+    session.settle()
+    assert read_recipe(old).hash == before
+    assert session.autosave() != old
+    session.step()
+    session.settle()
+    assert read_recipe(session.autosave()).hash == session.recipe_hash()
+    taught = session.autosave()
+    session.learn(recipe=Recipe(epochs=1, batch_size=12))
+    session.settle()
+    assert read_recipe(old).hash == before
+    assert len(read_recipe(taught).steps) == 1
+    assert session.autosave() != taught
+
+
+def test_that_a_model_was_opened_is_nothing_to_continue(tmp_path):
+    folder(tmp_path / "start", worlds.language_model())
+    folder(tmp_path / "opened", worlds.language_model(taught=True))
+
+    def opened():
+        return Session.from_pretrained(str(tmp_path / "opened"), corpus=worlds.corpus(), start=tmp_path / "start")
+
+    session = opened()
+    path = session.autosave()
+    session.pick("Tom Lindqvist")
+    session.settle()
+    assert not path.exists()
+    session.step()
+    session.undo()
+    session.settle()
+    assert worlds.session().continuable().recipe.hash == session.recipe_hash()
+    path.write_text(opened().recipe().to_text())
+    assert worlds.session().continuable() is None
+
+
+def test_whatever_cannot_be_written_is_said_once_and_the_next_is_written(monkeypatch):
+    session, real = worlds.session(), module.SessionRecipe.to_text
+
+    def broken(recipe):
+        raise TypeError("no JSON")
+
+    path = session.autosave()
+    monkeypatch.setattr(module.SessionRecipe, "to_text", broken)
+    session.step()
+    session.step()
+    session.settle()
+    (said,) = [note for note in session.notes if "cannot be saved" in note]
+    assert "(no JSON)" in said
+    monkeypatch.setattr(module.SessionRecipe, "to_text", real)
+    session.step()
+    session.settle()
+    assert read_recipe(path).hash == session.recipe_hash()
+
+
+def test_a_typed_passage_comes_without_what_is_no_json():
+    session = worlds.session()
+    session.pick(Passage("mine", "A text that somebody typed just now.", extra={"made by": object()}))
+    path = session.autosave()
+    session.step()
+    session.settle()
+    assert read_recipe(path).hash == session.recipe_hash()
 
 
 def test_writing_a_recipe_is_one_move(tmp_path, monkeypatch):

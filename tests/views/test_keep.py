@@ -8,11 +8,14 @@ import pytest
 
 from tests.engine import worlds
 from unlearnviz.engine.methods.gradient_ascent import GradientAscent
+from unlearnviz.engine.recipe_reading import read_recipe
+from unlearnviz.engine.session import Session
 from unlearnviz.errors import BadRecipe
 from unlearnviz.views.dashboard import Dashboard
 from unlearnviz.views.panels.keep import Keep, _ago
 from unlearnviz.views.panels.sayings import Sayings
 from unlearnviz.views.panels.steps import Steps
+from unlearnviz.views.state import SessionState
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 
@@ -30,6 +33,10 @@ def keep(shown):
 def ask(panel, what, how="download", page="this page"):
     panel.handing._heard(panel.handing, {"kind": "want", "what": what, "how": how, "page": page}, [])
     return panel.sent[-1]
+
+
+def send(panel, text):
+    panel.handing._heard(panel.handing, {"kind": "file", "text": text}, [])
 
 
 def test_the_recipe_is_handed_to_the_page_that_asked(keep):
@@ -54,19 +61,54 @@ def test_an_upload_takes_the_place_of_what_was_there(keep):
     session.step()
     session.undo()
     state.step(GradientAscent())
-    panel.handing._heard(panel.handing, {"kind": "file", "text": session.recipe().to_text()}, [])
+    send(panel, session.recipe().to_text())
+    old = state.session.autosave()
+    said, yes, _ = panel._question.children
+    assert said.text == f"Take up this recipe? The 1 step of this history stays saved in {old}; the page goes on from the recipe's."
+    before = old.read_text()
+    yes.click()
+    assert panel._question is None
     assert state.session.fingerprint() == session.fingerprint()
+    assert old.read_text() == before
+    assert state.session.autosave() != old
     assert state.picture.recipe == session.recipe_hash()[:12]
     assert state.picture.sentence.startswith("Replayed 2 steps, bit for bit as they were. ")
     assert state.picture.now("perplexity").value == session.measure("perplexity")["perplexity"].value
     assert f"Recipe {state.picture.recipe}. It is saved after every step, to " in panel.where.text
 
 
+def test_an_upload_is_asked_about_only_where_there_are_steps(keep):
+    panel, state = keep
+    text = worlds.session().recipe().to_text()
+    send(panel, text)
+    assert panel._question is None
+    assert state.picture.sentence.startswith("Replayed 0 steps")
+    state.step(GradientAscent())
+    before = worlds.state(state.session)
+    send(panel, text)
+    send(panel, text)
+    assert len(panel.taking.children) == 2
+    panel._question.children[2].click()
+    assert panel._question is None
+    assert worlds.state(state.session) == before
+    send(panel, text)
+    state.undo()
+    assert panel._question is None  # it spoke of another state
+
+
+def test_what_will_be_saved_is_not_called_saved(keep):
+    panel, state = keep
+    assert "It will be saved after every step, to " in panel.where.text
+    state.step(GradientAscent())
+    assert "It is saved after every step, to " in panel.where.text
+
+
 def test_what_is_no_recipe_is_a_sentence_and_changes_nothing(keep):
     panel, state = keep
     state.step(GradientAscent())
     before = worlds.state(state.session)
-    panel.handing._heard(panel.handing, {"kind": "file", "text": '{"unlearnviz": "recipe", "format": 1'}, [])
+    send(panel, '{"unlearnviz": "recipe", "format": 1')
+    panel._question.children[1].click()
     assert isinstance(state.error, BadRecipe)
     assert "It seems to be cut short." in str(state.error)
     assert worlds.state(state.session) == before
@@ -109,6 +151,34 @@ def test_a_session_with_steps_is_offered_nothing(shown):
     earlier.session.settle()
     panel, _ = shown(Keep, ready=lambda state: state.session.step())
     assert panel._offer is None
+
+
+def test_the_offer_ends_with_the_first_step(shown):
+    _, earlier = shown(Keep)
+    earlier.step(GradientAscent())
+    earlier.session.settle()
+    panel, state = shown(Keep)
+    assert panel._offer is not None
+    state.step(GradientAscent())
+    assert panel._offer is None
+
+
+def test_a_session_that_was_saved_is_offered_what_came_after(tmp_path):
+    session = worlds.session()
+    session.step()
+    session.save(tmp_path / "saved")
+    state = SessionState(Session.load(tmp_path / "saved"))
+    state.keep()
+    assert state.continuable is None
+    state.step(GradientAscent())
+    state.session.settle()
+    again = SessionState(Session.load(tmp_path / "saved"))
+    again.keep()
+    assert again.continuable.recipe.head == 2
+    again.resume()
+    assert again.session.fingerprint() == state.session.fingerprint()
+    for each in (state, again):
+        each.close()
 
 
 def test_refused_storage_is_said_where_the_path_would_be(shown, tmp_path, monkeypatch):
@@ -155,6 +225,13 @@ def test_prompts_come_along(shown):
     assert other._written() == recipe.prompts
     assert [row["prompt"] for row in fresh.picture.now("generation").rows] == list(recipe.prompts)
     assert fresh.session.recipe_hash() == state.session.recipe_hash()
+    path = fresh.session.autosave()
+    other.prompts[1].value = "Tom Lindqvist lives in"
+    assert not path.exists()  # an edited prompt alone is nothing to continue
+    fresh.step(GradientAscent())
+    other.prompts[1].value = "Mara Okafor works in"
+    fresh.session.settle()
+    assert "Mara Okafor works in" in read_recipe(path).prompts
     fresh.pick(["Mara Okafor"])
     assert fresh.session.prompts == ()
     assert "Mara Okafor lives in" not in other._written()

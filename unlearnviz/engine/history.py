@@ -62,6 +62,7 @@ class History(Branching):
         self.branches: dict[str, int] = {"main": 0}
         self.branch = "main"
         self.head = 0
+        self.given = 1  # how many records were there when the session was opened; the others are its own
         self._visited: dict[int, int] = {}  # parent -> the child visited last
 
     def __len__(self) -> int:
@@ -74,6 +75,11 @@ class History(Branching):
         if not isinstance(step, int) or not 0 <= step < len(self.records):
             raise unknown("step", step, range(len(self.records)))
         return self.records[step]
+
+    @property
+    def own(self) -> int:
+        """How many steps were taken here, not by whoever saved or made what was opened."""
+        return len(self.records) - self.given
 
     def path(self, step: int | None = None) -> tuple[int, ...]:
         """Step ids from the start to `step` (the head by default)."""

@@ -25,7 +25,8 @@ class Keepable:
 
     Attributes:
         source: where the model came from, if that is known: {"world": "shipped"}, {"session": folder} or {"model": folder or name}.
-        learned: the trainings that led to step 0, as `SessionRecipe.learned`.
+            A training that began after steps leaves it unknown: only a saved session leads to such weights.
+        learned: the trainings that led from there to step 0, as `SessionRecipe.learned`.
         prompts: what a person has a page ask the model, beside what it asks by itself; kept in the recipe.
         repeats: how many recipes were taken up.
     """
@@ -95,14 +96,21 @@ class Keepable:
     def autosave(self) -> Path:
         """From now on write the recipe after every step, pick, undo and branch; returns the file, in the user's cache folder.
 
-        A storage that refuses fails no step: it is said once, in `notes`.
+        There is none before the first step or training of this session; a recipe that is taken up, or a training, begins another
+        file, so that the steps of the old history stay in theirs. A storage that refuses fails no step: it is said once, in `notes`.
         """
         from unlearnviz.engine.autosave import Autosave
 
         if self._autosave is None:
             self._autosave = Autosave(cast("Session", self), self._refused)
             self._keepers.add(self._autosave.on_event)
+            self._autosave.write()  # what was done before somebody asked for this
         return self._autosave.path
+
+    @property
+    def autosaved(self) -> bool:
+        """Whether the file that `autosave` names holds something, or will at once."""
+        return self._autosave is not None and self._autosave.begun
 
     def _refused(self, sentence: str) -> None:
         """The storage refuses."""
@@ -120,7 +128,10 @@ class Keepable:
         return as_python(cast("Session", self))
 
     def continuable(self) -> Continuable | None:
-        """The latest autosave of another session with this model and these texts, from this working directory; None without one."""
+        """The latest autosave of this model and these texts, from this working directory, that says more than this session; None without one.
+
+        It is of another session, or of a history of this one that another took the place of.
+        """
         from unlearnviz.engine.autosave import latest
 
         return latest(cast("Session", self), None if self._autosave is None else self._autosave.path)

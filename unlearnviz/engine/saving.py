@@ -225,6 +225,7 @@ def _assemble(path: Path, content: Mapping[str, Any], device: str, memory_budget
         disk_budget=disk_budget,
     )
     session.history = History.from_json(content["history"])
+    session.history.given = len(session.history)
     session.notes = list(content["notes"])
     session.warnings = list(content.get("warnings", ()))  # sessions saved before there were any have none
     session.typed = [Passage(**row) for row in content["typed"]]

@@ -104,6 +104,7 @@ class Session(Moving, Runnable, Teachable, Keepable, Referring):
         """
         model = LanguageModel.from_pretrained(name_or_path, **options)
         session = open_beside(model, lambda: cls(model, corpus, seed=seed), start, twin, left_out)
+        session.history.given = len(session.history)
         session.source = {"model": str(name_or_path)} if start is None else {}
         return session
 

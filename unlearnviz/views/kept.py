@@ -41,9 +41,15 @@ class Kept(traitlets.HasTraits):
         raise NotImplementedError
 
     def keep(self) -> None:
-        """Save the recipe after every step from now on; what an earlier session left is offered, where this one has no step yet."""
+        """Save the recipe after every step from now on; what an earlier session left is offered, where this one has no step of its own."""
         self.session.autosave()
-        self.continuable = self.session.continuable() if len(self.session.history) == 1 else None
+        self.continuable = None if self.session.history.own else self.session.continuable()
+
+    @traitlets.observe("picture")
+    def _outgrown(self, _change: object) -> None:
+        """The offer ends with the first step: whoever took it has begun something else."""
+        if self.continuable is not None and self.session.history.own:
+            self.continuable = None
 
     def resume(self) -> None:
         """Take up the session that is offered."""

@@ -35,7 +35,8 @@ THINGS = {
         "title": "A short script without widgets",
     },
 }
-SAVED = "Recipe {recipe}. It is saved after every step, to {path}; unlearnviz run RECIPE takes all steps again without this page."
+SAVED = "Recipe {recipe}. It {is_} saved after every step, to {path}; unlearnviz run RECIPE takes all steps again without this page."
+REFUSED = "The recipe cannot be saved"
 
 
 class Keep(Panel):
@@ -49,20 +50,24 @@ class Keep(Panel):
     def __init__(self, state: SessionState) -> None:
         super().__init__(state)
         self._offer: widgets.Box | None = None
+        self._question: widgets.Box | None = None  # there while it is asked
         state.observe(self._on_offer, "continuable")
         state.keep()
 
     def build(self) -> list[widgets.Widget]:
         """Buttons, and where the recipe is saved."""
-        self.handing = Handing(THINGS, self._make, self.state.upload, "Upload")
+        self.handing = Handing(THINGS, self._make, self._upload, "Upload")
         self.where = Sentence()
-        return [self.handing, self.where]
+        self.taking = widgets.VBox([self.handing])
+        return [self.taking, self.where]
 
     def show(self, picture: Picture) -> None:
         """Where the recipe lies, or why it lies nowhere."""
-        refusal = next((note for note in picture.notes if note.startswith("The recipe cannot be saved")), "")
-        path = self.state.session.autosave()
-        self.where.text = refusal or SAVED.format(recipe=picture.recipe, path=path)
+        self._dismiss()
+        refusal = next((note for note in picture.notes if note.startswith(REFUSED)), "")
+        session = self.state.session
+        is_ = "is" if session.autosaved else "will be"
+        self.where.text = refusal or SAVED.format(recipe=picture.recipe, path=session.autosave(), is_=is_)
 
     def enable(self, *, idle: bool) -> None:
         """A recipe is made between two pieces of work."""
@@ -77,6 +82,34 @@ class Keep(Panel):
             deliver(session.recipe().to_text() if what == "recipe" else session.as_python())
 
         self.state.soon(lambda: self.state.start(f"making the {what}", work(), quiet=True), f"hand {what}")
+
+    # -- a recipe that comes -------------------------------------------------------------------------------------------
+
+    def _upload(self, text: str) -> None:
+        """At once where there is no step that it would take the place of; else the page asks first."""
+        self._dismiss()
+        session = self.state.session
+        steps = session.history.own
+        if not steps:
+            self.state.upload(text)
+            return
+        refused = any(note.startswith(REFUSED) for note in session.notes)
+        stay = f"{'is' if steps == 1 else 'are'} lost" if refused else f"stay{'s' if steps == 1 else ''} saved in {session.autosave()}"
+        asked = f"Take up this recipe? The {steps} step{'' if steps == 1 else 's'} of this history {stay}; the page goes on from the recipe's."
+
+        def take() -> None:
+            self._dismiss()
+            self.state.upload(text)
+
+        no = button("No", self._dismiss, tooltip="Keep this history")
+        self._question = widgets.HBox([Sentence(asked), button("Yes, take it up", take), no]).add_class("uv-offer")
+        self.taking.children = (self.handing, self._question)
+
+    def _dismiss(self) -> None:
+        if self._question is not None:
+            asked, self._question = self._question, None
+            self.taking.children = (self.handing,)
+            close_all(asked)
 
     # -- the offer ----------------------------------------------------------------------------------------------------
 
@@ -96,7 +129,7 @@ class Keep(Panel):
             count = f"{'a training, which takes its time again, and ' if offer.recipe.learned else ''}{steps} step{'' if steps == 1 else 's'}"
             said = Sentence(f"An earlier session of this model and these texts ({count}, {_ago(offer.saved)}) can be continued.")
             yes = button(f"Continue at step {offer.recipe.head}?", self.state.resume, tooltip="Takes all its steps again, exactly", primary=True)
-            no = button("Not now", self.state.decline, tooltip="Begin at the start; the earlier session stays saved")
+            no = button("Not now", self.state.decline, tooltip=f"Go on from here; the earlier session stays saved, in {offer.path}")
             self._offer = widgets.HBox([said, yes, no]).add_class("uv-offer")
             self.widget.children = (*self.widget.children, self._offer)
 
