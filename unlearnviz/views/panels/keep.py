@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 
 from unlearnviz.engine.progress import Progress
+from unlearnviz.engine.recipe_reading import read_recipe
+from unlearnviz.errors import BadRecipe
 from unlearnviz.views.controls import button, close_all
 from unlearnviz.views.handing import Handing
 from unlearnviz.views.panels.panel import Panel
@@ -90,8 +92,8 @@ class Keep(Panel):
         self._dismiss()
         session = self.state.session
         steps = session.history.own
-        if not steps:
-            self.state.upload(text)
+        if not steps or not _readable(text):
+            self.state.upload(text)  # which says what is wrong with it
             return
         refused = any(note.startswith(REFUSED) for note in session.notes)
         stay = f"{'is' if steps == 1 else 'are'} lost" if refused else f"stay{'s' if steps == 1 else ''} saved in {session.autosave()}"
@@ -137,6 +139,14 @@ class Keep(Panel):
         """Stop watching the offer."""
         self.state.unobserve(self._on_offer, "continuable")
         super().close()
+
+
+def _readable(text: str) -> bool:
+    try:
+        read_recipe(text)
+    except BadRecipe:
+        return False
+    return True
 
 
 def _ago(saved: float) -> str:
