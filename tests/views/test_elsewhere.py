@@ -9,6 +9,7 @@ from tests.engine import worlds
 from unlearnviz.engine.events import Measured
 from unlearnviz.engine.methods.gradient_ascent import GradientAscent
 from unlearnviz.engine.progress import Progress
+from unlearnviz.views.runner import WORK
 from unlearnviz.views.state import SessionState
 
 STEP = GradientAscent(update_norm=0.3)
@@ -78,9 +79,16 @@ def test_what_a_cell_does_shows_without_refresh():
         for _ in range(5):
             session.step()
         await settled(state)
-        assert state.picture.step == 5
-        assert state.picture.now("perplexity").value == session.measure("perplexity")["perplexity"].value
-        assert drawn[0] == 5  # five steps of one cell are drawn at once
+        assert (state.picture.step, drawn) == (5, [5])  # five steps of one cell are drawn at once
+        assert state.picture.now("perplexity") is None  # the next cell finds the session free
+        assert "by a cell or another page: this is step 5" in state.picture.sentence
+        value = session.measure("perplexity")["perplexity"].value
+        await settled(state)
+        assert state.picture.now("perplexity").value == value
+        session.step()
+        state.open()  # as refresh does
+        await settled(state)
+        assert state.picture.now("perplexity") is not None
         state.close()
 
     in_a_loop(main)
@@ -123,7 +131,7 @@ def test_what_others_do_while_a_page_works_is_looked_at_when_it_ends():
 
         def slow():
             yield Progress(0, 1, "working")
-            done = threading.Thread(target=session.step)  # somebody else, on a thread of their own
+            done = threading.Thread(target=session.step, name=f"{WORK} of another page")
             done.start()
             done.join()
             yield Progress(1, 1, "worked")

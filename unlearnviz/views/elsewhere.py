@@ -11,7 +11,7 @@ import traitlets
 from unlearnviz.engine.events import Event, Measured
 from unlearnviz.engine.progress import Progress
 from unlearnviz.errors import Busy
-from unlearnviz.views.runner import Runner
+from unlearnviz.views.runner import Runner, at_work
 
 PATIENCE = 3.0  # seconds that work of a page waits for a piece of another one's
 
@@ -32,7 +32,8 @@ class Elsewhere(traitlets.HasTraits):
     _loop: asyncio.AbstractEventLoop | None = None
     _unlisten: Callable[[], None] | None = None
     _told = False  # whether a look is on its way
-    _behind = False  # whether readings of what was done elsewhere are still to be taken
+    _news = False  # whether anything was done elsewhere since the last look
+    _behind = False  # whether readings of what another page did are still to be taken
     _missed = False  # whether something was done elsewhere while this page worked
 
     def start(self, title: str, work: Iterator[Progress], *, quiet: bool = False) -> None:
@@ -65,9 +66,11 @@ class Elsewhere(traitlets.HasTraits):
         loop = self._loop
         if self.runner.here or loop is None or loop.is_closed():
             return
-        self._behind = self._behind or not isinstance(event, Measured)
+        changed = not isinstance(event, Measured)
+        self._news = self._news or changed
+        self._behind = self._behind or (changed and at_work())
         if self.runner.running:
-            self._missed = self._behind
+            self._missed = self._news or self._behind
         elif not self._told:
             self._told = True
             loop.call_soon_threadsafe(self._look)
@@ -79,11 +82,15 @@ class Elsewhere(traitlets.HasTraits):
             self._look()
 
     def _look(self) -> None:
-        """Draw what is so now, and measure what this page shows and nobody has measured."""
+        """Draw what is so now; after the work of another page, measure what this one shows and nobody has measured.
+
+        After a cell nothing is measured until `refresh`: the next cell may be waiting, and would find the session busy.
+        """
         self._told = False
         if self.runner.running or self._loop is None:
             return
-        if self._behind:
+        if self._news:
+            self._news = False
             self._done, self._readouts.news = f"Done elsewhere, by a cell or another page: this is step {self.session.head}.", ""
         self.picture = self._picture()
         if self._behind and self.session.forget:

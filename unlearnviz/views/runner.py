@@ -20,6 +20,7 @@ from unlearnviz.engine.progress import Progress
 from unlearnviz.errors import Busy, Cancelled
 
 LASTING = 0.5  # seconds: of work that ends sooner a page need not say that it runs
+WORK = "unlearnviz-work"  # begins the name of a thread on which a page works
 INTERVAL = 0.1  # seconds: at most ten progress reports per second, the last one always among them
 
 
@@ -57,7 +58,7 @@ class Runner:
         # kept from work to work, since every new thread makes torch gather threads of its own; it ends with the runner
         self._known: set[int] = set()  # the thread's number; the thread holds this set and not the runner, with which it ends
         self._thread = ThreadPoolExecutor(
-            max_workers=1, thread_name_prefix="unlearnviz-work", initializer=_note_thread, initargs=(self._known,)
+            max_workers=1, thread_name_prefix=WORK, initializer=_note_thread, initargs=(self._known,)
         )
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -212,6 +213,11 @@ def back_here(callback: Callable[[T], object]) -> Callable[[T], object]:
     except RuntimeError:
         return callback
     return lambda given: loop.call_soon_threadsafe(callback, given)
+
+
+def at_work() -> bool:
+    """Whether the caller is on the thread of some page's work, and no cell."""
+    return threading.current_thread().name.startswith(WORK)
 
 
 def in_event_loop() -> bool:
