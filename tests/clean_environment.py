@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,11 @@ class CleanEnvironment:
     @property
     def programs(self) -> Path:
         return self.folder / "venv" / ("Scripts" if os.name == "nt" else "bin")
+
+    @property
+    def packages(self) -> Path:
+        """Where its packages lie."""
+        return Path(sysconfig.get_path("purelib", vars={"base": str(self.folder / "venv"), "platbase": str(self.folder / "venv")}))
 
     def __call__(self, *command: str | Path, cwd: Path | None = None) -> str:
         """Runs a command with the venv first on PATH; its output, or an error that carries it.

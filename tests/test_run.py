@@ -141,9 +141,8 @@ def test_success_is_said(clone):
     result = clone.run("test")
     assert result.returncode == 0
     assert "ruff, mypy and pytest passed. " in result.stdout
-    tests, pages = (question for question in clone.questions() if question.startswith("-m pytest"))
-    assert tests == "-m pytest -n 2 --dist loadfile --durations=10 --ignore=tests/browser tests"
-    assert pages == "-m pytest --nbval-lax --nbval-current-env --durations=10 tests/browser notebooks"
+    (tests,) = (question for question in clone.questions() if question.startswith("-m pytest"))
+    assert tests == "-m pytest --nbval-lax --nbval-current-env -n 3 --dist loadfile --durations=25 tests notebooks"
 
 
 def test_lab_app_and_bench_pass_their_words_on(clone):
