@@ -41,7 +41,7 @@ def test_what_a_step_would_change_is_said_before_it_and_what_it_changed_after_it
     assert bars(panel) == {"predicted": dict(reversed(preview.predicted.items()))}
     assert panel.chart.summary.startswith("The next step, gradient-ascent on embedding, is predicted to change the mean loss: forget +")
     assert "nats per token, neighbours " in panel.chart.summary
-    assert panel.chart.summary.endswith(SIGN)
+    assert panel.chart.summary.endswith(f"{SIGN} Over forget: 4 texts; neighbours: all 20; never seen: all 8.")
 
     state.step(STEP)
     taken = [state.picture.readings["perplexity"][step] for step in (0, 1)]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from unlearnviz.engine.probes.probe import Reading
     from unlearnviz.views.picture import Picture
 
@@ -38,3 +40,9 @@ def counted(picture: Picture, group: str, number: int) -> str:
     if group not in HOW:
         return f"{number} text{'s' if number != 1 else ''}" if number == pool else f"{number} of {pool} texts"
     return f"all {number}" if number == pool else f"{number} of {pool}, {HOW[group]}"
+
+
+def rests_on(picture: Picture, passages: Mapping[str, Sequence[str]]) -> str:
+    """A sentence on how many texts of each group stand behind a reading: "Over forget: 5 texts; retain: 20 of 595, fixed sample."."""
+    said = [f"{group}: {counted(picture, group, len(ids))}" for group, ids in passages.items() if ids]
+    return f"Over {'; '.join(said)}." if said else ""

@@ -227,7 +227,9 @@ def conflict(picture: Picture, where: str) -> Drawn:
         )
     across = {"title": {"text": "cosine, −1 to 1; \N{WHITE DIAMOND} = start"}, "range": [-1.04, 1.04], "tickvals": [-1, -0.5, 0, 0.5, 1]}
     figure = compose(350, traces, margin=WIDE_LEFT, showlegend=False, xaxis=across)
-    return figure, " ".join([*_conflict_said(reading.rows, chosen, where, picture.module), "Click a part to make it the place of the next step."])
+    both = counted.rests_on(picture, {group: reading.passages.get(group, ()) for group in ("forget", "retain")})
+    said = [*_conflict_said(reading.rows, chosen, where, picture.module), both, "Click a part to make it the place of the next step."]
+    return figure, " ".join(each for each in said if each)
 
 
 def _conflict_said(rows: Sequence[Mapping[str, Any]], chosen: str, where: str, module: str) -> list[str]:

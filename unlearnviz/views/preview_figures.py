@@ -12,6 +12,7 @@ from unlearnviz.engine.methods.method import Method
 from unlearnviz.engine.preview import Preview, actual
 from unlearnviz.engine.stepping import json_safe
 from unlearnviz.numbers import signed
+from unlearnviz.views.counted import rests_on
 from unlearnviz.views.figures import Drawn, Part, block_name, compose
 from unlearnviz.views.picture import Picture
 from unlearnviz.views.plain import plain
@@ -41,17 +42,18 @@ def foreseen(picture: Picture, method: Any, where: str) -> Drawn:
     if preview is None:
         return _draw(kept[0], {}, pale=True), (
             f"{_name(kept[0], picture.module)} was predicted at step {kept[0].step}, for another choice than the present one: "
-            f"{_listed(kept[0].predicted)}. Press Preview the step for a fresh one. {SIGN}"
+            f"{_listed(kept[0].predicted)}. Press Preview the step for a fresh one. {SIGN} {rests_on(picture, kept[0].passages)}"
         )
     taken = next((each for each in picture.records if _led_to(preview, each)), None)
     became = _became(picture, preview, taken)
     if not became or taken is None:
         return _draw(preview, {}, pale=False), (
-            f"The next step, {_name(preview, picture.module)}, is predicted to change the mean loss: {_listed(preview.predicted)}. {SIGN}"
+            f"The next step, {_name(preview, picture.module)}, is predicted to change the mean loss: {_listed(preview.predicted)}. {SIGN} "
+            f"{rests_on(picture, preview.passages)}"
         )
     return _draw(preview, became, pale=False), (
         f"Step {taken.id}, {_name(preview, picture.module)}. Predicted: {_listed(preview.predicted)}; it became {_listed(became)}: "
-        f"the rest is curvature, which a first-order prediction leaves out. {SIGN}"
+        f"the rest is curvature, which a first-order prediction leaves out. {SIGN} {rests_on(picture, preview.passages)}"
     )
 
 
