@@ -142,7 +142,8 @@ def test_success_is_said(clone):
     assert result.returncode == 0
     assert "ruff, mypy and pytest passed. " in result.stdout
     (tests,) = (question for question in clone.questions() if question.startswith("-m pytest"))
-    assert tests == "-m pytest --nbval-lax --nbval-current-env -n 3 --dist loadfile --no-loadscope-reorder --durations=25 tests/browser notebooks tests"
+    shared = "-n 3 --dist loadfile --no-loadscope-reorder --durations=25"
+    assert tests == f"-m pytest --nbval-lax --nbval-current-env {shared} tests/browser notebooks tests"
 
 
 def test_lab_app_and_bench_pass_their_words_on(clone):
