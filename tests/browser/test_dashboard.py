@@ -572,7 +572,7 @@ def test_a_reload_shows_the_present_state(page):
 
 def test_nothing_serious_stands_against_its_accessibility_and_nothing_went_wrong(page, tmp_path):
     page.panel("Steering").get_by_text("Advanced").click()
-    expect(page.panel("Steering").get_by_label("batch size")).to_be_visible()
+    expect(page.panel("Steering").get_by_label("batch size", exact=True)).to_be_visible()
     page.panel("Perplexity").get_by_text("Show the numbers").click()
     page.shot(tmp_path / "end.png")
     expect(page.panel("Perplexity").locator("table").first).to_be_visible()

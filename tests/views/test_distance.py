@@ -85,6 +85,7 @@ def test_without_a_twin_there_is_a_distance_and_no_way():
         "said whether that is the right way."
     )
     assert distance(Picture()) == (None, "Pick texts to forget; then the distances appear here.")
+    assert distance(Picture(forget=(MARA,))) == (None, "With the next step the distances appear here.")
     _, said = distance(picture(reading(0, row(0.0, None))))
     assert "is 0 from the start, 10 from the twin (the start is 10 away; L2 norms): nothing has moved." in said
 

@@ -28,6 +28,25 @@ def test_what_a_hidden_view_shows_is_measured_when_it_is_opened_and_not_before()
     dashboard.close()
 
 
+def test_what_two_views_show_is_measured_in_both_and_at_once_for_the_one_that_is_opened_first():
+    dashboard = Dashboard(worlds.session())
+    distance = next(panel for panel in dashboard.panels if panel.title.startswith("Distance"))
+    dashboard.state.step(STEP)
+    dashboard.tabs.chosen = "Judge"
+    assert "update-size" not in labels(dashboard)
+    distance.fold.unfolded = True
+    assert "update-size" in labels(dashboard)
+    assert "from the start" in distance.chart.summary
+    dashboard.state.step(STEP)
+    assert "update-size" in labels(dashboard)
+    dashboard.tabs.chosen = "Start"
+    dashboard.state.step(STEP)
+    assert "update-size" not in labels(dashboard)
+    dashboard.tabs.chosen = "Where"
+    assert "update-size" in labels(dashboard)
+    dashboard.close()
+
+
 def test_a_panel_is_built_when_its_view_is_first_shown_and_drawn_only_while_it_is():
     dashboard = Dashboard(worlds.session())
     drift = next(panel for panel in dashboard.panels if panel.title == "Drift")

@@ -41,7 +41,8 @@ def distance(picture: Picture, group: str = "all", view: str = VIEWS[0]) -> Draw
     """The points and the sentence; without a twin there is no picture, since there is no way to be on."""
     now = _row(picture.now(LABEL), group)
     if now is None:
-        return None, "Pick texts to forget; then the distances appear here."
+        first = "With the next step" if picture.forget else "Pick texts to forget; then"
+        return None, f"{first} the distances appear here."
     what = "The whole model" if group == "all" else f"{group[0].upper()}{block_name(group, picture.module)[1:]}"
     here = place(now)
     if here is None:

@@ -22,7 +22,7 @@ class Showing(traitlets.HasTraits):
 
     picture: Picture
     on_request: tuple[str, ...]
-    _homes: dict[str, str]  # label -> the view that shows its readings; "" or none: all
+    _homes: dict[str, set[str]]  # label -> the views that show its readings; with "" or without any: all
 
     def ask(self, *labels: str) -> None:
         """Measure probes now."""
@@ -34,15 +34,15 @@ class Showing(traitlets.HasTraits):
 
     def hidden(self) -> tuple[str, ...]:
         """Labels of probes that only a hidden view shows."""
-        return tuple(label for label, home in self._homes.items() if home not in ("", self.view))
+        return tuple(label for label, homes in self._homes.items() if homes.isdisjoint(("", self.view)))
 
     def show(self, view: str) -> None:
         """Show another view: its panels draw themselves, and what they miss is measured."""
         self.view = view
         missing = [
             label
-            for label, home in self._homes.items()
-            if home == view and label not in self.on_request and self.picture.now(label) is None
+            for label, homes in self._homes.items()
+            if view in homes and label not in self.on_request and self.picture.now(label) is None
         ]
         if missing:
             self.soon(lambda: self.ask(*missing), "ask view")

@@ -62,7 +62,7 @@ class SessionState(Branching, Elsewhere, Guided, Kept, NextStep, Picks, Showing,
         self.session = session
         self.runner = Runner(self._on_progress, self._on_end, self._on_lasting)
         self._readouts = Readouts(session)
-        self._homes = {LAST: "Start"}
+        self._homes = {LAST: {"Start"}}
         self._ending = self._inline = False
         self._wishes: dict[str, Callable[[], None]] = {}  # asked for while work runs; of a kind the latest
         self._fresh: Picture | None = None  # drawn while work runs, when the next report comes
@@ -73,9 +73,9 @@ class SessionState(Branching, Elsewhere, Guided, Kept, NextStep, Picks, Showing,
     # -- what is measured ---------------------------------------------------------------------------------------------
 
     def probe(self, probe: Probe, view: str = "") -> None:
-        """Measure `probe` after every step, while `view` is shown ("": always); one of the same label is replaced."""
+        """Measure `probe` after every step, while `view` or another that asked for it is shown ("": always); replaces one of its label."""
         self._readouts.put(probe)
-        self._homes[probe.label or probe.name] = view
+        self._homes.setdefault(probe.label or probe.name, set()).add(view)
 
     def live(self, label: str, *, live: bool) -> None:
         """Switch a slow probe to be measured after every step (and at once where it was not), or only when asked."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
+from unlearnviz.engine.probes.update_size import UpdateSize
 from unlearnviz.views.chart import Chart
 from unlearnviz.views.compared import over
 from unlearnviz.views.controls import button, offer
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Distance(Panel):
-    """A chart of points, of the whole model or of one part; it draws what Drift has measured anyway."""
+    """A chart of points, of the whole model or of one part; it draws what Drift draws, too."""
 
     title = "Distance: how far from the start, and is it the way to the twin?"
     terms = ("update-size", "direction")
@@ -28,6 +29,7 @@ class Distance(Panel):
 
     def build(self) -> list[widgets.Widget]:
         """Of which part, from how near, and the points."""
+        self.state.probe(UpdateSize(), self.view)
         style = {"description_width": "60px"}
         self.part = widgets.Dropdown(description="of", options=[("the whole model", "all")], value="all", style=style, layout={"width": "260px"})
         self.drawing = widgets.Dropdown(description="look at", options=VIEWS, value=VIEWS[0], style=style, layout={"width": "280px"})
@@ -51,6 +53,11 @@ class Distance(Panel):
         self.drawing.disabled = figure is None
         missing = any(LABEL not in readings for readings in picture.twins.values())
         self.twins.layout.display = None if len(picture.twins) > 1 and missing else "none"
+
+    def turned(self, *, unfolded: bool) -> None:
+        """Opened before Drift was looked at: measured now."""
+        if unfolded and self.state.picture.now(LABEL) is None:
+            self.state.soon(lambda: self.state.ask(LABEL), f"ask {LABEL}")
 
     def _chosen(self, _change: object) -> None:
         self.show(self.state.picture)
