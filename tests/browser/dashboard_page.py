@@ -79,8 +79,13 @@ class Page:
 
     def see(self, view):
         """Show a view, and wait until it has all that it shows."""
-        if self.kernel()["view"] != view:
-            self.root.get_by_role("tab", name=view, exact=True).click()
+        tab = self.root.get_by_role("tab", name=view, exact=True)
+        if tab.get_attribute("aria-selected") != "true":
+            tab.click()
+        self.arrived(view)
+
+    def arrived(self, view):
+        """Wait until the kernel shows a view, and has all that it shows."""
         self.there.until(
             """view => {
               const said = JSON.parse(document.querySelector(".said").textContent);

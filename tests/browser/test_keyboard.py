@@ -153,8 +153,10 @@ def test_arrows_go_from_tab_to_tab(page):
         press(page, "ArrowRight")
         assert focus_of(page) == name
         expect(tabs.filter(has_text=name)).to_have_attribute("aria-selected", "true")
+        page.arrived(name)
     press(page, "End")
     assert focus_of(page) == VIEWS[-1]
+    page.arrived(VIEWS[-1])
     press(page, "Home")
     page.see("Start")
 

@@ -33,7 +33,8 @@ async (sources) => {
     root.querySelector("[type=text]").addEventListener("keydown", (event) => event.stopPropagation()); // as ipywidgets do
     root.addEventListener("click", ({ target }) => pressed.push(`${name} ${target.textContent}`));
     root.querySelector("[type=range]").addEventListener("input", ({ target }) => pressed.push(`${name} to ${target.value}`));
-    root.querySelector("[id$=Neighbours]").addEventListener("click", () => setTimeout(() => { // a view that is built late
+    root.querySelector("[id$=Neighbours]").addEventListener("click", ({ target }) => setTimeout(() => { // a view that is built late
+      target.setAttribute("aria-selected", "true");
       root.insertAdjacentHTML("beforeend", `<div class="uv-key-search"><input type="text" value="old" aria-label="search"></div>`);
     }, 100));
     const states = {};
@@ -138,7 +139,7 @@ def test_slash_shows_the_view_and_waits_for_its_field(stage):
     stage.until("document.activeElement.getAttribute('aria-label') === 'search'")
     stage.page.keyboard.type("new")
     assert stage.page.locator("#one [aria-label=search]").input_value() == "new"  # what was there was selected
-    assert press(stage, "#one .uv-key-step", "/") == []  # it is there now: no tab is pressed
+    assert press(stage, "#one .uv-key-step", "/") == []  # it is shown now: no tab is pressed
     stage.until("document.activeElement.getAttribute('aria-label') === 'search'")
 
 

@@ -37,8 +37,9 @@ function search(root, signal) {
     field.select();
     return true;
   };
+  const tab = root.querySelector(".uv-tabs [role=tab][id$='-tab-Neighbours']");
+  if (tab?.getAttribute("aria-selected") !== "true") tab?.click(); // also where its view is still in sight
   if (found()) return;
-  root.querySelector(".uv-tabs [role=tab][id$='-tab-Neighbours']")?.click();
   const until = performance.now() + PATIENCE;
   const again = () => signal.aborted || performance.now() > until || found() || requestAnimationFrame(again);
   requestAnimationFrame(again);
