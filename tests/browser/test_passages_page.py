@@ -47,10 +47,14 @@ async ([esm, css]) => {
   widget.render({ model, el });
 }
 """
-PLACES = """() => [...document.querySelectorAll("li")].map((each) => {
-  const { top, bottom } = each.getBoundingClientRect();
-  return [Number(each.getAttribute("aria-posinset")), top, bottom];
-})"""
+PLACES = """() => {
+  const rows = [...document.querySelectorAll("li")];
+  const view = document.querySelector(".uv-passages-view").getBoundingClientRect();
+  const inView = ({ top, bottom }) => bottom > view.top + 1 && top < view.bottom - 1;
+  const places = rows.map((each) => each.getBoundingClientRect());
+  if (rows.some((each) => each.textContent === "…") || !places.some(inView)) return false;
+  return rows.map((each, k) => [Number(each.getAttribute("aria-posinset")), places[k].top, places[k].bottom, inView(places[k])]);
+}"""
 FOCUSED = "document.activeElement.closest('li')?.getAttribute('aria-posinset')"
 
 
@@ -62,16 +66,12 @@ def stage(visit):
 
 
 def in_view(stage):
-    """The numbers of the rows that can be read, once all of them are there; none lies on another."""
-    stage.until("![...document.querySelectorAll('li')].some((each) => each.textContent === '…')")
-    places = stage.page.evaluate(PLACES)
-    assert [number for number, _, _ in places] == sorted(number for number, _, _ in places)
-    for (_, _, bottom), (_, top, _) in itertools.pairwise(places):
+    """The numbers of the rows that can be read, once they are there (a page draws them after it has scrolled); none lies on another."""
+    places = stage.until(PLACES)
+    assert [number for number, *_ in places] == sorted(number for number, *_ in places)
+    for (_, _, bottom, _), (_, top, _, _) in itertools.pairwise(places):
         assert bottom <= top + 1
-    low, high = stage.page.evaluate(
-        "(({ top, bottom }) => [top, bottom])(document.querySelector('.uv-passages-view').getBoundingClientRect())"
-    )
-    return [number for number, top, bottom in places if bottom > low + 1 and top < high - 1]
+    return [number for number, _, _, seen in places if seen]
 
 
 def test_of_100_000_rows_those_in_view_exist_and_each_says_which_it_is(stage):
