@@ -129,11 +129,13 @@ def test_on_linux_the_cpu_build_comes_from_an_extra_index_or_else_from_the_ordin
     assert any("--retries 1" in question for question in clone.questions() if "torch.example" in question)
 
 
-def test_every_stage_runs_and_the_failed_ones_are_named(clone):
-    result = clone.run("test", "-k", "undo", FAIL="-m ruff")
+@pytest.mark.parametrize("stage", ["ruff", "mypy", "pytest"])
+def test_every_stage_runs_and_the_failed_one_is_named(clone, stage):
+    result = clone.run("test", "-k", "undo", FAIL=f"-m {stage}")
     assert result.returncode == 1
     assert [name for name in ("ruff", "mypy", "pytest") if f"== {name}\n" in result.stdout] == ["ruff", "mypy", "pytest"]
-    assert result.stderr.startswith("Failed: ruff. ")
+    assert "words of the failing tool" in result.stdout + result.stderr
+    assert f"Failed: {stage}. " in result.stderr
     assert "-m pytest --nbval-lax --nbval-current-env --durations=10 -k undo" in clone.questions()
 
 
