@@ -77,7 +77,7 @@ def pace(progress: Progress) -> float | None:
 
 def timing(session: Session) -> Generator[Progress, None, None]:
     """Find out how long an update takes, on a copy, where that is worth knowing and takes no longer than a step."""
-    from unlearnviz.engine.teaching import student_of
+    from unlearnviz.engine.twin_training import student_of
 
     lineage = session.lineage
     if session.pace is not None or lineage is None or not why_no_twin(session) or not session.taught_forget or session.model.size > QUICK:

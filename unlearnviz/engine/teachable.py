@@ -11,7 +11,7 @@ from unlearnviz.engine.events import Event, Learned, TwinReady
 from unlearnviz.engine.ledger import Ledger
 from unlearnviz.engine.progress import Progress, drain
 from unlearnviz.engine.tracking import Tracking
-from unlearnviz.errors import BadForgetSet
+from unlearnviz.engine.twin_training import TwinTraining
 
 if TYPE_CHECKING:
     from unlearnviz.engine.corpus import Corpus, Passage
@@ -116,17 +116,34 @@ class Teachable:
         """The model retrained by the same recipe without the present forget set; found again where it was trained before.
 
         Raises:
+            BadForgetSet: nothing is picked.
             NotPossible: the session does not know how its model was taught.
         """
         return drain(self.twinning(seed=seed))
 
     def twinning(self, *, seed: int | None = None) -> Generator[Progress, None, Twin]:
         """`twin` as an iterator; returns the Twin."""
-        if not self.forget:
-            raise BadForgetSet(
-                "Nothing is picked, so there is nothing a twin could be trained without; call session.pick(...) first."
-            )
         with self.turn.take("training a twin"):
             twin = yield from teaching.train_twin(cast("Session", self), seed)
+        self._emit(TwinReady(self.head, tuple(sorted(twin.left_out))))
+        return twin
+
+    def twin_training(self, *, seed: int | None = None) -> TwinTraining:
+        """The training of a twin for whoever goes on meanwhile: run it, on another thread say, and then `adopt` it.
+
+        Raises:
+            BadForgetSet, NotPossible: as `twin`.
+        """
+        with self.turn.take("a copy of the model for a twin"):
+            return TwinTraining(cast("Session", self), seed)
+
+    def adopt(self, training: TwinTraining) -> Twin:
+        """The twin whose training has run to its end is a twin of this session from now on, whatever is picked by now.
+
+        Raises:
+            NotPossible: the model was taught anew since the training began, or there is no room for the twin.
+        """
+        with self.turn.take("taking in a twin"):
+            twin = training.handed_over()
         self._emit(TwinReady(self.head, tuple(sorted(twin.left_out))))
         return twin

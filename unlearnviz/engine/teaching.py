@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 from collections.abc import Generator
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
-
-import torch
 
 from unlearnviz.engine import replaying
 from unlearnviz.engine.fresh import fresh_weights
@@ -19,8 +16,7 @@ from unlearnviz.engine.model import LanguageModel
 from unlearnviz.engine.progress import Progress
 from unlearnviz.engine.recorder import Recorder
 from unlearnviz.engine.references import pace
-from unlearnviz.engine.twin import Twin
-from unlearnviz.engine.twin_cache import train_cached
+from unlearnviz.engine.twin_training import TwinTraining, copied
 from unlearnviz.engine.weights import Weights
 from unlearnviz.errors import BadSetting, NotPossible
 
@@ -28,6 +24,7 @@ if TYPE_CHECKING:
     from unlearnviz.engine.history import StepRecord
     from unlearnviz.engine.session import Session
     from unlearnviz.engine.tracking import Tracking
+    from unlearnviz.engine.twin import Twin
 
 
 @dataclass(frozen=True)
@@ -104,7 +101,7 @@ def replay(session: Session, tracking: Tracking) -> Generator[Progress, None, Le
     """Train a copy once more and add to the session's ledger what `tracking` asks for; returns the ledger."""
     if session.ledger is None:
         raise NotPossible("There is no ledger to add to; session.learn(epochs, track=...) records one while the model learns.")
-    student = _copy(session.model, name="replay")
+    student = copied(session.model, name="replay")
     with contextlib.closing(replaying.replay(student, session.corpus, session.ledger, tracking)) as running:
         while True:
             try:
@@ -118,48 +115,9 @@ def replay(session: Session, tracking: Tracking) -> Generator[Progress, None, Le
 
 def train_twin(session: Session, seed: int | None) -> Generator[Progress, None, Twin]:
     """Train (or find) the model that never saw the forget set; returns the Twin."""
-    lineage = session.lineage
-    if lineage is None:
-        raise NotPossible(
-            "A twin is the same model taught without the forget set, and this session does not know how its model was taught. "
-            "session.learn() teaches it here; until then the never-seen texts are the reference."
-        )
-    left_out = session.taught_forget
-    if not left_out:
-        raise NotPossible("The forget set holds only texts you typed, which the model never learned: it is its own twin.")
-    recipes = [each if seed is None else replace(each, seed=seed) for each in (lineage.recipe, *lineage.further)]
-    ready = next((twin for twin in session.twins if twin.left_out == left_out and twin.seed == recipes[0].seed), None)
-    if ready is not None:
-        return ready
-    student = student_of(session.model, lineage)
-    for recipe in recipes:
-        with contextlib.closing(train_cached(student, session.corpus, recipe, left_out)) as training:
-            for progress in training:
-                session.pace = pace(progress) or session.pace
-                session.turn.report(progress)
-                yield progress
-    store = session.snapshots.store
-    weights = Weights({name: store.adopt(p) for name, p in student.parameters.items()})
-    try:
-        store.fit()
-    except BaseException:
-        store.discard(weights.stored.values())
-        raise
-    twin = Twin(weights, left_out, recipes[0].seed)
-    session.twins.append(twin)
-    session.snapshots.references.append(weights)
-    return twin
-
-
-def student_of(model: LanguageModel, lineage: Lineage) -> LanguageModel:
-    """A second model with the weights from before the teaching."""
-    student = _copy(model, name="twin")
-    start = lineage.start(model)
-    with torch.no_grad():
-        for name, parameter in student.parameters.items():
-            parameter.copy_(start[name])
-    return student
-
-
-def _copy(model: LanguageModel, name: str) -> LanguageModel:
-    return LanguageModel(copy.deepcopy(model.module), model.tokenizer, name=name)
+    training = TwinTraining(session, seed)
+    with contextlib.closing(training.running()) as running:
+        for progress in running:
+            session.turn.report(progress)
+            yield progress
+    return training.handed_over()

@@ -18,6 +18,7 @@ from unlearnviz.views.sentence import Sentence
 from unlearnviz.views.showing import VIEWS
 from unlearnviz.views.state import SessionState
 from unlearnviz.views.tabs import Tabs
+from unlearnviz.views.training import Training
 from unlearnviz.views.worded import Worded
 from unlearnviz.views.working import Working
 
@@ -47,7 +48,8 @@ class Dashboard(Worded, widgets.VBox):
         self.views = {view: self._view(view) for view in VIEWS}
         above = widgets.HBox([panel.widget for panel in self.panels if not panel.view]).add_class("uv-above")
         bar = widgets.HBox([self.tabs, head, self.projector, self.shortcuts]).add_class("uv-bar")
-        super().__init__([self.frame, Explained(), self.sentence, self.error, above, bar, *self.views.values()])
+        self.training = Training(self.state)
+        super().__init__([self.frame, Explained(), self.sentence, self.error, above, bar, self.training, *self.views.values()])
         self.add_class("uv-dashboard")
         self._closed = False
         self.frame.on_here(self.tell_all)

@@ -10,6 +10,7 @@ import traitlets
 
 from unlearnviz.engine.progress import Progress
 from unlearnviz.errors import UnlearnvizError
+from unlearnviz.views.beside import Beside
 from unlearnviz.views.branching import Branching
 from unlearnviz.views.elsewhere import Elsewhere
 from unlearnviz.views.guided import Guided
@@ -32,12 +33,12 @@ if TYPE_CHECKING:
 LAST = "generation"  # measured last: reading takes longer than looking at charts
 
 
-class SessionState(Branching, Elsewhere, Guided, Kept, NextStep, Picks, Showing, Trials):
+class SessionState(Branching, Elsewhere, Guided, Kept, NextStep, Picks, Showing, Trials, Beside):
     """What the page knows of a session.
 
-    `Branching` has the verbs of branches, `Elsewhere` hears what others do, `Guided` has what helps to begin, `Kept` the verbs of
-    recipes, `NextStep` what is chosen for the next step, `Picks` the verbs that pick, `Showing` which view is shown, `Trials` the verbs
-    that compare runs and twins.
+    `Beside` trains twins, `Branching` has the verbs of branches, `Elsewhere` hears what others do, `Guided` has what helps to begin,
+    `Kept` the verbs of recipes, `NextStep` what is chosen for the next step, `Picks` the verbs that pick, `Showing` which view is
+    shown, `Trials` the verbs that compare runs and judge.
 
     Attributes:
         picture: the immutable mirror of the session; replaced once per piece of work.
@@ -149,6 +150,7 @@ class SessionState(Branching, Elsewhere, Guided, Kept, NextStep, Picks, Showing,
     async def idle(self) -> None:
         """Wait until nothing runs, then raise, once, the error that it ended with."""
         try:
+            await self.trainer.idle()
             await self.runner.idle()
         except BaseException:
             self._failure = None
@@ -248,6 +250,7 @@ class SessionState(Branching, Elsewhere, Guided, Kept, NextStep, Picks, Showing,
         """Do what was asked for meanwhile, one after the other; then look at what others did meanwhile."""
         while self._wishes and not self.runner.running:
             self._wishes.pop(next(iter(self._wishes)))()
+        self.take_in()
         self.catch_up()
 
     def _show_end(self, outcome: Outcome, slow: tuple[str, ...]) -> None:
@@ -268,6 +271,7 @@ class SessionState(Branching, Elsewhere, Guided, Kept, NextStep, Picks, Showing,
     def close(self) -> None:
         """Stop what runs and tell nobody any more."""
         self.unlisten()
+        self.stop_training()
         self.stop()
         self.unobserve_all()
 

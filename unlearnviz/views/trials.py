@@ -50,22 +50,6 @@ class Trials(traitlets.HasTraits):
     def _picture(self) -> Picture:
         raise NotImplementedError
 
-    def train_twin(self, *, another: bool = False) -> None:
-        """Train the model that never saw the forget set, or another one of these with a seed that none has yet."""
-
-        def work() -> Iterator[Progress]:
-            seeds = [twin.seed for twin in self.session.fitting_twins]
-            twin = yield from self.session.twinning(seed=1 + max(seeds) if another and seeds else None)
-            self._readouts.clear()
-            count = len(self.session.fitting_twins)
-            self._done = "The twin is ready: it never saw the texts to forget."
-            if count > 1:
-                self._done = f"The twin of seed {twin.seed} is ready; there are {count} twins of this forget set now."
-            yield from self._measuring()
-            yield from self._judging(self._judged)
-
-        self.start("training another twin" if another else "training the twin", work())
-
     def check(self, label: str) -> None:
         """Recompute the reading at the head by a plain loop; the picture has both then."""
         if self.session.forget:

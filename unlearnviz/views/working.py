@@ -42,8 +42,12 @@ class Working(widgets.HBox):
         if progress is None or not self._state.lasting:
             return
         self.bar.value = progress.fraction or 0.0
-        left = seconds_left(progress)
-        estimate = ""
-        if left is not None and left >= 1:
-            estimate = f", about {left:.0f} s left" if left < 90 else f", about {left / 60:.0f} min left"
-        self.line.value = f"Working: {self._state.lasting}: {progress.text}{estimate}"
+        self.line.value = f"Working: {self._state.lasting}: {progress.text}{estimate(progress)}"
+
+
+def estimate(progress: Progress) -> str:
+    """How long it may still take, to go behind what it does: ", about 70 s left", or "" where that cannot be said."""
+    left = seconds_left(progress)
+    if left is None or left < 1:
+        return ""
+    return f", about {left:.0f} s left" if left < 90 else f", about {left / 60:.0f} min left"

@@ -51,7 +51,7 @@ class Panel:
         self.widget.add_class("uv-panel").add_class("uv-" + type(self).__name__.lower())
         state.observe(self._on_view, "view")
         state.observe(self._on_picture, "picture")
-        state.observe(self._on_lasting, "lasting")
+        state.observe(self._on_work, ["lasting", "training"])
         if self.open:
             self._build()
 
@@ -72,7 +72,7 @@ class Panel:
         raise NotImplementedError
 
     def enable(self, *, idle: bool) -> None:
-        """Work goes on for a while (not idle), or that has ended: disable or enable what starts work."""
+        """Work goes on for a while (not idle), or has ended, or the training of a twin: disable or enable what starts work."""
 
     def turned(self, *, unfolded: bool) -> None:
         """A folded panel was opened (it is built by then) or closed: begin or end what is measured for it."""
@@ -115,15 +115,15 @@ class Panel:
         except Exception as error:  # shown in the page; the other panels go on
             self.state.failed(error)
 
-    def _on_lasting(self, change: dict[str, str]) -> None:
+    def _on_work(self, _change: dict[str, str]) -> None:
         if self.built:
-            self.enable(idle=not change["new"])
+            self.enable(idle=not self.state.lasting)
 
     def close(self) -> None:
         """Stop watching and close every widget."""
         self.state.unobserve(self._on_view, "view")
         self.state.unobserve(self._on_picture, "picture")
-        self.state.unobserve(self._on_lasting, "lasting")
+        self.state.unobserve(self._on_work, ["lasting", "training"])
         if self.built:
             self.leave()
         close_all(self.widget)

@@ -33,7 +33,8 @@ class PerplexityPanel(Panel):
             lambda: self.state.check("perplexity"),
             tooltip="Recompute it by a plain loop over a stock model of transformers, one text at a time; it can be stopped",
         )
-        self.twin = button("Train this twin", self.state.train_twin, tooltip="Retrain without these texts; it can be stopped, and is kept")
+        tooltip = "Retrain without these texts, while you go on; it can be stopped, and is kept"
+        self.twin = button("Train this twin", self.state.train_twin, tooltip=tooltip)
         self.checked = Sentence()
         self.show(self.state.picture)
         return [self.chart, widgets.HBox([self.check, self.twin], layout={"flex_flow": "row wrap"}), self.checked]
@@ -51,4 +52,4 @@ class PerplexityPanel(Panel):
     def enable(self, *, idle: bool) -> None:
         """What takes long waits for other work."""
         self.check.disabled = not idle or self.state.picture.now("perplexity") is None
-        self.twin.disabled = not idle
+        self.twin.disabled = not idle or bool(self.state.training)

@@ -69,7 +69,7 @@ class Steering(Panel):
         )
         explained(self.epochs, "passes")
         self.twin = button(
-            "Train the twin", self.state.train_twin, tooltip="Retrain without the forget texts: what forgotten means"
+            "Train the twin", self.state.train_twin, tooltip="Retrain without the forget texts, while you go on: what forgotten means"
         )
         row = {"flex_flow": "row wrap"}
         self.question: widgets.VBox | None = None  # made when it is first asked
@@ -178,7 +178,7 @@ class Steering(Panel):
         self.find.disabled = not idle or not picture.forget or not {"update_norm", "learning_rate"} & set(self.controls.by_name)
         if self.question is not None:
             self.teach_again.disabled = not idle
-        self.twin.disabled = not idle or not picture.can_train_twin or picture.has_twin or not picture.forget
+        self.twin.disabled = not idle or bool(self.state.training) or not picture.can_train_twin or picture.has_twin or not picture.forget
 
     def leave(self) -> None:
         """Stop watching what is chosen elsewhere."""

@@ -40,7 +40,7 @@ class Verdict(Panel):
         self.another = button(
             "Train another twin",
             lambda: self.state.train_twin(another=True),
-            tooltip="The same recipe without these texts, in another order: as long as the model itself took",
+            tooltip="The same recipe without these texts, in another order, while you go on: as long as the model itself took",
         )
         self.table = explained(Table(CAPTION, HEAD, terms=[each.name for each in self.measures]), "verdict", "twin-range", "start", "now", "twin")
         row = {"flex_flow": "row wrap", "align_items": "center"}
@@ -61,4 +61,4 @@ class Verdict(Panel):
         """What takes long waits for other work, and for a text to forget."""
         picture = self.state.picture
         self.ask.disabled = not idle or not picture.forget
-        self.another.disabled = not idle or not picture.forget or not picture.can_train_twin
+        self.another.disabled = not idle or bool(self.state.training) or not picture.forget or not picture.can_train_twin
