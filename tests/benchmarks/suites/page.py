@@ -154,7 +154,7 @@ def _again(there):
 
 def _click(there, text):
     there.page.locator("button.jupyter-button", has_text=re.compile(f"^{text}$")).first.click()
-    there.until(SETTLED)
+    there.page.wait_for_function(SETTLED, polling=250)  # to look at every frame makes the page draw every frame, at its cost
     return there.page.evaluate(TOOK)
 
 
@@ -226,6 +226,7 @@ def _map(plan, there):
 def _slide(plan, there):
     """Moving the threshold over as many texts as TOFU has."""
     _run_cell(there, 4)
+    there.until("document.querySelectorAll('.uv-dashboard').length > 1")
     there.page.get_by_role("tab", name="Neighbours", exact=True).last.click()
     panel = there.page.locator(".uv-neighbours").nth(1)
     panel.locator("li").first.wait_for()
