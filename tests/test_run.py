@@ -148,11 +148,13 @@ def test_success_is_said(clone):
     assert tests == f"-m pytest --nbval-lax --nbval-current-env {shared} tests/browser notebooks tests"
 
 
-def test_lab_app_and_bench_pass_their_words_on(clone):
+def test_lab_app_doctor_and_bench_pass_their_words_on(clone):
     clone.run("lab", "--no-browser")
     assert clone.questions()[-1].endswith("/lab/tree/notebooks/01-a-first-forgetting.ipynb --no-browser")
     clone.run("app", "--port", "8870")
     assert clone.questions()[-1] == "-m unlearnviz.cli app --port 8870"
+    clone.run("doctor")
+    assert clone.questions()[-1] == "-m unlearnviz.cli doctor"
     clone.run("bench", "steps", "--json", "out.json")
     assert clone.questions()[-1] == "-m tests.benchmarks steps --json out.json"
 
