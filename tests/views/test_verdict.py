@@ -82,6 +82,12 @@ def test_shipped_siblings_count_for_perplexity_alone():
     )
 
 
+def test_what_was_measured_of_the_twin_beside_now_stands_there_before_all_twins_were_asked():
+    beside = {"perplexity": reading(25.0, "perplexity", of="twin")}
+    line = judge(picture(reading(9.0, "perplexity"), twin=beside, spread={"forget": Range(8.0, 30.0, 3)}), PERPLEXITY)
+    assert line.cells[5] == "25"
+
+
 def test_the_sentence_counts_the_twins_and_names_what_stands_where():
     rows, said = verdict(picture(reading(50.0), (0.0, 40.0)), [RECALL, PERPLEXITY])
     assert [row[0] for row in rows] == ["Exact recall", "Perplexity"]

@@ -59,6 +59,8 @@ def judge(picture: Picture, measure: Measure) -> Judged:
     now = picture.latest(measure.name, picked=True)
     start = picture.start.get(measure.name)
     twins = [readings[measure.name] for readings in picture.twins.values() if measure.name in readings]
+    if not twins and measure.name in picture.twin:  # measured beside now after every step
+        twins = [picture.twin[measure.name]]
     values = [each.value for each in twins if each.value is not None and math.isfinite(each.value)]
     low, high, known = (min(values), max(values), len(values)) if values else (math.nan, math.nan, 0)
     if measure.name == "perplexity" and "forget" in picture.spread:  # twins too whose weights are not here
