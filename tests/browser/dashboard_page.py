@@ -119,6 +119,12 @@ class Page:
             before,
         )
 
+    def says(self, pattern):
+        """Wait until the sentence above matches; looked at in every frame, since during a run it soon says something else."""
+        self.there.until(
+            "pattern => new RegExp(pattern).test(document.querySelector('.uv-dashboard [role=status][aria-live=polite]').textContent)", pattern
+        )
+
     def drawn(self):
         """How often each chart that can be seen was drawn."""
         return self.root.locator(".uv-chart:visible").evaluate_all("all => all.map((each) => Number(each.dataset.drawn))")
