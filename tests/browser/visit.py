@@ -92,26 +92,27 @@ class Visit:
         """Run all cells; returns when the first one was sent, not when they are done: wait for what they show.
 
         Seen in 2 of 14 openings: the command has no effect, although the kernel said that it was idle. Why is not
-        known, so it is given again. A cell that was sent shows so at once ([*]), so none is run twice. Seen once: a dialog of
-        JupyterLab instead, as another line of that menu brings one; it is closed without doing what it asks about.
+        known, so it is given again. A cell that was sent shows so at once ([*]), so none is run twice. Seen in 2 of some 60: a
+        dialog of JupyterLab that stands before the page; it is closed without doing what it asks about.
         """
-        for _ in range(5):
-            self._close_dialog()
-            self.page.locator(".jp-Notebook .jp-CodeCell .cm-content").first.click()  # Run All wants the focus
-            self.page.get_by_role("menuitem", name="Run", exact=True).click()
-            self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-            try:
-                return self.page.wait_for_function(SENT, timeout=3_000)
-            except TooLate:
-                continue
+        dialog = self.page.locator(".jp-Dialog").first
+        self.page.add_locator_handler(dialog, self._close)
+        try:
+            for _ in range(5):
+                self.page.locator(".jp-Notebook .jp-CodeCell .cm-content").first.click()  # Run All wants the focus
+                self.page.get_by_role("menuitem", name="Run", exact=True).click()
+                self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+                try:
+                    return self.page.wait_for_function(SENT, timeout=3_000)
+                except TooLate:
+                    continue
+        finally:
+            self.page.remove_locator_handler(dialog)
         raise AssertionError("JupyterLab did not run the notebook, asked five times")
 
-    def _close_dialog(self):
-        dialog = self.page.locator(".jp-Dialog")
-        if dialog.count():
-            print(f"JupyterLab asked: {dialog.first.text_content()}")
-            self.page.keyboard.press("Escape")
-            dialog.first.wait_for(state="detached")
+    def _close(self, dialog):
+        print(f"JupyterLab asked: {dialog.text_content()}")
+        self.page.keyboard.press("Escape")
 
     def save(self):
         """Save the notebook and wait until it is on disk."""
