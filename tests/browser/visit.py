@@ -92,11 +92,11 @@ class Visit:
         """Run all cells; returns when the first one was sent, not when they are done: wait for what they show.
 
         Seen in 2 of 14 openings: the command has no effect, although the kernel said that it was idle. Why is not
-        known, so it is given again. A cell that was sent shows so at once ([*]), so none is run twice. Seen in 2 of some 60: a
-        dialog of JupyterLab that stands before the page; it is closed without doing what it asks about.
+        known, so it is given again. A cell that was sent shows so at once ([*]), so none is run twice. Seen in 2 of some 60: on a
+        busy computer JupyterLab asks for the kernel that the notebook names, after it has started it.
         """
         dialog = self.page.locator(".jp-Dialog").first
-        self.page.add_locator_handler(dialog, self._close)
+        self.page.add_locator_handler(dialog, self._answer)
         try:
             for _ in range(5):
                 self.page.locator(".jp-Notebook .jp-CodeCell .cm-content").first.click()  # Run All wants the focus
@@ -110,9 +110,11 @@ class Visit:
             self.page.remove_locator_handler(dialog)
         raise AssertionError("JupyterLab did not run the notebook, asked five times")
 
-    def _close(self, dialog):
-        print(f"JupyterLab asked: {dialog.text_content()}")
-        self.page.keyboard.press("Escape")
+    def _answer(self, dialog):
+        """The kernel that is proposed; no to anything else."""
+        asked = dialog.text_content()
+        print(f"JupyterLab asked: {asked}")
+        dialog.locator("button.jp-mod-accept" if asked.startswith("Select Kernel") else "button.jp-mod-reject").first.click()
 
     def save(self):
         """Save the notebook and wait until it is on disk."""
